@@ -1,0 +1,133 @@
+"""Stable aliases for people and customers, where ``[privacy]`` asks for them.
+
+Codes and names are replaced before anything else sees them, so that no page, picture, file name or figure can leak.
+The key stays with the consultant, in ``CLIENT/aliases.xlsx``: an alias given once is never given to another.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+
+from salespilot.client import Client
+from salespilot.tables import TABLES
+
+WORDS = {
+    "fr": {"customers": "Client", "reps": "Commercial"},
+    "en": {"customers": "Customer", "reps": "Salesperson"},
+}
+WIDTH = {"customers": 4, "reps": 2}
+CODES = {
+    "customers": ("customer_id", "parent_customer_id", "delivery_customer_id"),
+    "reps": ("rep_id", "rep_id_booked", "owner_rep_id", "manager_id"),
+}
+NAMES = {
+    "customers": {"customers": ("name",)},
+    "reps": {"reps": ("display_name",)},
+}
+TELLING = {
+    "customers": {"customers": ("legal_id", "lat", "lon"), "sales_lines": ("customer_name",)}
+    | {"opportunities": ("customer_name",), "actions": ("title",), "interventions": ("description",)},
+    "reps": {"reps": ("home_postcode",), "sales_lines": ("rep_name",), "opportunities": ("rep_name",)}
+    | {"actions": ("title",), "interventions": ("description",)},
+}
+
+
+def install(connection: Any, client: Client) -> dict[str, str]:
+    """Create ``alias_<kind>`` (id, alias) for each kind hidden by the client's settings.
+
+    Returns kind -> "alias"; writes new aliases to ``CLIENT/aliases.xlsx``.
+    """
+    hidden = {kind: mode for kind, mode in client.privacy.items() if mode == "alias"}
+    if not hidden:
+        return {}
+    path = client.folder / "aliases.xlsx"
+    known = _read(path)
+    for kind in hidden:
+        union = " union ".join(
+            f"select cast({column} as varchar) as id from export_{table}"
+            for table, spec in TABLES.items()
+            for column in CODES[kind]
+            if column in spec.column_names
+        )
+        ids = [
+            row[0]
+            for row in connection.execute(f"select id from ({union}) where id is not null order by id").fetchall()
+        ]
+        given = known.setdefault(kind, {})
+        for code in ids:
+            if code not in given:
+                given[code] = f"{WORDS[client.language][kind]} {len(given) + 1:0{WIDTH[kind]}d}"
+        frame = pd.DataFrame({"id": list(given), "alias": list(given.values())}, dtype=str)
+        connection.register(f"alias_frame_{kind}", frame)
+        connection.execute(f"create table alias_{kind} as select id, alias from alias_frame_{kind}")
+    _write(path, known, connection)
+    return hidden
+
+
+def masked(table: str, hidden: Mapping[str, str]) -> str:
+    """SQL of a table with the codes and names of the hidden kinds replaced, and telling free text removed."""
+    replaced: dict[str, str] = {}
+    columns = TABLES[table].column_names
+    for kind in hidden:
+        alias = f"(select alias from alias_{kind} where id = t.{{}})"
+        for column in CODES[kind]:
+            if column in columns:
+                replaced[column] = alias.format(column)
+        for column in NAMES[kind].get(table, ()):
+            replaced[column] = alias.format(TABLES[table].key[0])
+        for column in TELLING[kind].get(table, ()):
+            replaced[column] = "null"
+    if "reps" in hidden and "entity_id" in columns:
+        replaced["entity_id"] = (
+            "case when entity_level = 'rep' then (select alias from alias_reps where id = t.entity_id) else entity_id end"
+        )
+    if "reps" in hidden and table == "opportunity_events":
+        for column in ("old_value", "new_value"):
+            replaced[column] = (
+                f"case when field = 'owner' then (select alias from alias_reps where id = t.{column}) else {column} end"
+            )
+    if not replaced:
+        return f"select * from export_{table}"
+    swaps = ", ".join(
+        f"cast({expression} as {TABLES[table][column].sql_type}) as {column}" for column, expression in replaced.items()
+    )
+    return f"select * replace ({swaps}) from export_{table} t"
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    if not path.exists():
+        return {}
+    book = CalamineWorkbook.from_path(path)
+    return {
+        sheet: {str(row[0]): str(row[1]) for row in book.get_sheet_by_name(sheet).to_python()[1:]}
+        for sheet in book.sheet_names
+    }
+
+
+def _write(path: Path, known: Mapping[str, Mapping[str, str]], connection: Any) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".xlsx")
+    os.close(handle)
+    names = dict(
+        connection.execute(
+            "select customer_id, name from export_customers union all select rep_id, display_name from export_reps"
+        ).fetchall()
+    )
+    with xlsxwriter.Workbook(temporary) as book:
+        for kind, given in known.items():
+            sheet = book.add_worksheet(kind)
+            for place, text in enumerate(("id", "alias", "name")):
+                sheet.write_string(0, place, text)
+            for line, (code, alias) in enumerate(given.items(), start=1):
+                sheet.write_string(line, 0, code)
+                sheet.write_string(line, 1, alias)
+                sheet.write_string(line, 2, names.get(code) or "")
+            sheet.set_column(0, 2, 24)
+    Path(temporary).replace(path)

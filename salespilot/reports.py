@@ -1,0 +1,12 @@
+"""The reports of the kit, in reading order: adding one is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+
+from salespilot.diagnostics import abc_cross_matrix, data_fitness, portfolio_review
+
+REPORTS: Mapping[str, ModuleType] = MappingProxyType(
+    {module.NAME: module for module in (data_fitness, portfolio_review, abc_cross_matrix)}
+)

@@ -1,0 +1,231 @@
+"""The SQL behind a Dataset: every standard table as it was known at one date, on an embedded DuckDB connection.
+
+``raw_<table>`` is what the exports hold, with every column of the model; ``<table>`` is what was known at ``as_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salespilot import aliases
+from salespilot.client import Client
+from salespilot.tables import TABLES, Table
+
+SPECIAL = ("sales_lines", "opportunities", "customers", "reps")
+SEEN = {
+    "customers": (
+        ("sales_lines", "customer_id", "customer_name"),
+        ("opportunities", "customer_id", "customer_name"),
+        ("customer_assignments", "customer_id", None),
+        ("customer_potential", "customer_id", None),
+        ("activities", "customer_id", None),
+    ),
+    "reps": (
+        ("sales_lines", "rep_id_booked", "rep_name"),
+        ("opportunities", "rep_id", "rep_name"),
+        ("customer_assignments", "rep_id", None),
+        ("activities", "rep_id", None),
+    ),
+}
+
+OWNERS = """
+with held as (
+    select customer_id, rep_id, row_number() over (
+        partition by customer_id order by coalesce(split_share, 1) desc, valid_from desc, rep_id) as place
+    from customer_assignments
+    where coalesce(role, 'owner') = 'owner' and (valid_to is null or valid_to >= date '{as_of}')
+), booked as (
+    select customer_id, rep_id_booked as rep_id, row_number() over (
+        partition by customer_id order by sum(amount_net) desc, rep_id_booked) as place
+    from sales_lines
+    where rep_id_booked is not null and invoice_date >= date '{year_ago}'
+        and customer_id not in (select customer_id from customer_assignments where customer_id is not null)
+    group by customer_id, rep_id_booked
+), owned as (
+    select customer_id, rep_id from held where place = 1
+    union all
+    select customer_id, rep_id from booked where place = 1
+)
+select c.customer_id, o.rep_id, coalesce(r.end_date < date '{as_of}', false) as is_orphan
+from customers c left join owned o using (customer_id) left join reps r using (rep_id)
+order by c.customer_id
+"""
+
+
+def register(connection: Any, sources: Mapping[str, Any], client: Client | None) -> dict[str, tuple[str, ...]]:
+    """Create ``raw_<table>`` for every standard table from Parquet paths or pandas frames; returns what each gives.
+
+    Absent tables become empty views; absent columns are null. Names and codes are replaced by aliases where the
+    client's ``[privacy]`` says so.
+    """
+    exported: dict[str, tuple[str, ...]] = {}
+    for name, spec in TABLES.items():
+        source = sources.get(name)
+        if isinstance(source, pd.DataFrame):
+            connection.register("given", source)
+            connection.execute(f"create table frame_{name} as select * from given")
+            origin: str | None = f"frame_{name}"
+        else:
+            origin = f"read_parquet('{_quoted(source)}')" if isinstance(source, Path | str) else None
+        columns = _columns_of(connection, origin)
+        if origin is not None:
+            exported[name] = tuple(c for c in spec.column_names if c in columns)
+        chosen = [
+            f'cast({c.name if c.name in columns else "null"} as {c.sql_type}) as "{c.name}"' for c in spec.columns
+        ]
+        tail = f"from {origin}" if origin is not None else "where false"
+        connection.execute(f"create view export_{name} as select {', '.join(chosen)} {tail}")
+    hidden = aliases.install(connection, client) if client else {}
+    for name in TABLES:
+        connection.execute(f"create view raw_{name} as {aliases.masked(name, hidden)}")
+    return exported
+
+
+def _quoted(path: Path | str) -> str:
+    return str(path).replace("'", "''")
+
+
+def _columns_of(connection: Any, origin: str | None) -> set[str]:
+    if origin is None:
+        return set()
+    return {row[0] for row in connection.execute(f"describe select * from {origin}").fetchall()}
+
+
+def sales_basis(exported: Mapping[str, tuple[str, ...]]) -> str | None:
+    """What stands for sales: invoices, else deals won, else nothing."""
+    if "sales_lines" in exported:
+        return "invoiced"
+    return "won_deals" if "opportunities" in exported else None
+
+
+def _transactions(basis: str | None) -> str:
+    if basis == "invoiced":
+        return "select invoice_date as day from raw_sales_lines"
+    if basis == "won_deals":
+        return "select closed_date as day from raw_opportunities where closed_date is not null"
+    return "select null::date as day where false"
+
+
+def last_transaction(basis: str | None, exported_on: date | None) -> str:
+    """SQL: the last day with a sales line (or deal closing), not later than the day of the export."""
+    until = f"where day <= date '{exported_on}'" if exported_on else ""
+    return f"select max(day) from ({_transactions(basis)}) {until}"
+
+
+def first_transaction(basis: str | None) -> str:
+    """SQL: the first day with a sales line (or deal closing)."""
+    return f"select min(day) from ({_transactions(basis)})"
+
+
+def create(
+    connection: Any, exported: Mapping[str, tuple[str, ...]], as_of: date, basis: str | None, credit_note_dating: str
+) -> None:
+    """Create every standard table as known at ``as_of``."""
+    for name, spec in TABLES.items():
+        if name not in SPECIAL:
+            connection.execute(f"create view {name} as select * from raw_{name} where {_known(spec, as_of)}")
+    connection.execute(f"create view opportunities as {_opportunities(exported, as_of)}")
+    connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
+    for name in ("customers", "reps"):
+        connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of)}")
+
+
+def _known(spec: Table, as_of: date) -> str:
+    if not spec.dated_by:
+        return "true"
+    dated = f"cast(coalesce({', '.join(spec.dated_by)}) as date)"
+    return f"({dated} is null or {dated} <= date '{as_of}')"
+
+
+def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str:
+    spec = TABLES["sales_lines"]
+    if basis == "won_deals":
+        stand_in = {
+            "line_id": "opportunity_id",
+            "invoice_id": "opportunity_id",
+            "invoice_date": "closed_date",
+            "doc_type": "'invoice'",
+            "customer_id": "customer_id",
+            "customer_name": "customer_name",
+            "rep_id_booked": "rep_id",
+            "rep_name": "rep_name",
+            "product_family": "product_family",
+            "amount_net": "amount",
+            "currency": "currency",
+        }
+        chosen = [f'cast({stand_in.get(c.name, "null")} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
+        return f"select {', '.join(chosen)} from opportunities where status = 'won' and closed_date <= date '{as_of}'"
+    if credit_note_dating == "issue":
+        return f"select * from raw_sales_lines where {_known(spec, as_of)}"
+    return f"""
+        select r.* replace (coalesce(o.day, r.invoice_date) as invoice_date)
+        from raw_sales_lines r left join (
+            select invoice_id, min(invoice_date) as day from raw_sales_lines
+            where coalesce(doc_type, 'invoice') = 'invoice' group by invoice_id
+        ) o on r.doc_type = 'credit_note' and r.original_invoice_id = o.invoice_id
+        where {_known(spec, as_of)}"""
+
+
+def _opportunities(exported: Mapping[str, tuple[str, ...]], as_of: date) -> str:
+    known = _known(TABLES["opportunities"], as_of)
+    day = f"date '{as_of}'"
+    later = f"(closed_date > {day})"
+    if "opportunity_events" not in exported:
+        return f"""
+            select * replace (
+                case when {later} then null else stage_code end as stage_code,
+                case when {later} then null else amount end as amount,
+                case when {later} then null else forecast_category end as forecast_category,
+                case when {later} then 'open' else status end as status,
+                case when {later} then null else loss_reason_code end as loss_reason_code,
+                case when {later} then null else loss_reason_source end as loss_reason_source,
+                case when {later} then null else closed_date end as closed_date)
+            from raw_opportunities where {known}"""
+    rebuilt = {
+        "stage_code": "stage",
+        "amount": "amount",
+        "expected_close_date": "close_date",
+        "forecast_category": "category",
+        "rep_id": "owner",
+    }
+    replaced = [
+        f"coalesce(try_cast(e.{event} as {TABLES['opportunities'][column].sql_type}), r.{column}) as {column}"
+        for column, event in rebuilt.items()
+    ]
+    then = ", ".join(
+        f"coalesce(arg_max(new_value, event_ts) filter (field = '{event}' and event_ts::date <= {day}), "
+        f"arg_min(old_value, event_ts) filter (field = '{event}' and event_ts::date > {day})) as {event}"
+        for event in rebuilt.values()
+    )
+    return f"""
+        with e as (select opportunity_id, {then} from raw_opportunity_events group by opportunity_id)
+        select r.* replace (
+            {", ".join(replaced)},
+            case when {later} then 'open' else status end as status,
+            case when {later} then null else loss_reason_code end as loss_reason_code,
+            case when {later} then null else loss_reason_source end as loss_reason_source,
+            case when {later} then null else closed_date end as closed_date)
+        from raw_opportunities r left join e using (opportunity_id) where {known}"""
+
+
+def _with_seen(spec: Table, as_of: date) -> str:
+    key, name = spec.key[0], "name" if spec.name == "customers" else "display_name"
+    seen = " union all ".join(
+        f"select {column} as id, {label or 'null'} as label from {table} where {column} is not null"
+        for table, column, label in SEEN[spec.name]
+    )
+    added = {key: "s.id", name: "s.label", "status": "'customer'"}
+    chosen = [f'cast({added.get(c.name, "null")} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
+    status = " replace (coalesce(status, 'customer') as status)" if spec.name == "customers" else ""
+    return f"""
+        with seen as (select id, max(label) as label from ({seen}) group by id)
+        select *{status} from raw_{spec.name} where {_known(spec, as_of)}
+        union all by name
+        select {", ".join(chosen)} from seen s
+        where s.id not in (select {key} from raw_{spec.name})
+        order by {key}"""
