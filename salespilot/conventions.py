@@ -55,6 +55,22 @@ def settings(cls: type[T], given: Mapping[str, Any], where: str) -> T:
     return cls(**values)
 
 
+def from_text(text: str, default: Any, where: str) -> Any:
+    """A value given as text (on a command line) in the type of ``default``: codes stay text, leading zeros too."""
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise SettingError(f"{where} must be true or false, not {text!r}")
+        return text.lower() == "true"
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError as error:
+            raise SettingError(f"{where} must be of type {type(default).__name__}, not {text!r}") from error
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
 def _fitting(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
     default = spec.default
     if isinstance(default, tuple) and isinstance(value, list):

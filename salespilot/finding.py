@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a figure or a section cannot be computed: a phrase code and its values, e.g. ``absent_table, {"table": ...}``."""
+    """Why a figure or a section cannot be computed: the code of a phrase and the values that fill it."""
 
     code: str
     values: Mapping[str, Value] = field(default_factory=dict)

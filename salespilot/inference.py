@@ -95,7 +95,7 @@ def silence_probability(silence_days: ArrayLike, mean_gap_days: ArrayLike) -> np
 
 
 def lorenz(values: ArrayLike, order_by: ArrayLike | None = None) -> pd.DataFrame:
-    """Points of a concentration curve: ``population_share`` against ``value_share``, biggest first, from (0, 0) to (1, 1).
+    """Points of a concentration curve, biggest first, from (0, 0) to (1, 1): ``population_share``, ``value_share``.
 
     ``order_by`` ranks by another measure (visits ranked by revenue, for example).
     """

@@ -1,0 +1,36 @@
+# make demo | make test | make test-slow | make system | make bench | make lock
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint system bench lock
+
+demo: $(VENV)/ready
+	$(BIN)/salespilot demo demo
+
+test: $(VENV)/ready lint
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/ready
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/ready
+	$(BIN)/pre-commit run --all-files
+
+bench: $(VENV)/ready
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# What only some tests need, from Debian's packages: Pango (PDF), Chromium (hostile pages), PostgreSQL (SQL sources).
+system:
+	apt-get update -qq
+	apt-get install -y -qq libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 chromium poppler-utils postgresql default-jre-headless
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --group dev pyproject.toml -o requirements.lock

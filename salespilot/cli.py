@@ -1,0 +1,214 @@
+"""The command line: a shell over the functions of the package.
+
+Exit codes: 0 done, 1 a report failed, 2 bad arguments or client.toml, 3 the data are not fit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import salespilot
+
+F = TypeVar("F", bound=Callable[..., Any])
+FAILED, BAD, UNFIT = 1, 2, 3
+
+
+def _plain_errors(command: F) -> F:
+    """Print the kit's own errors as one line, exit 2."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from salespilot.client import ClientError
+        from salespilot.conventions import SettingError
+        from salespilot.report.run import RunError
+
+        try:
+            return command(*args, **kwargs)
+        except (ClientError, SettingError, RunError) as error:
+            click.echo(f"salespilot: {error}", err=True)
+            sys.exit(BAD)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(salespilot.__version__)
+def main() -> None:
+    """From a client's raw sales exports to client-ready reports on the steering of the sales force."""
+
+
+@main.command()
+@click.argument("folder", default="demo", type=click.Path(path_type=Path))
+@click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+@click.option("--jobs", type=int, default=os.cpu_count() or 1, help="Notebooks run at the same time.")
+@_plain_errors
+def demo(folder: Path, language: str, jobs: int) -> None:
+    """Copy the invented demo client to FOLDER (default ./demo) and make every report of it."""
+    from salespilot.places import shared
+
+    source = shared("data") / "demo"
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("truths"))
+    _run(folder, (), language=language, jobs=jobs)
+
+
+@main.command()
+@click.argument("client", type=click.Path(path_type=Path))
+@click.argument("exports", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@_plain_errors
+def new(client: Path, exports: tuple[Path, ...]) -> None:
+    """Look at EXPORTS, say what each column is, and write CLIENT/client.toml."""
+    from salespilot.intake.new import new as write
+
+    click.echo(write(client, list(exports)))
+
+
+@main.command()
+@click.argument("client", type=click.Path(path_type=Path))
+@click.option("--language", type=click.Choice(["fr", "en"]))
+@_plain_errors
+def check(client: Path, language: str | None) -> None:
+    """Read everything, print the fitness page; exit 3 when the data are fit for no report."""
+    _run(client, ("data_fitness",), language=language, jobs=1)
+
+
+@main.command()
+@click.argument("client", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1)
+@click.option("--as-of", help="As-of date, like 2026-06-30; default: the end of the last closed month.")
+@click.option("--language", type=click.Choice(["fr", "en"]), help="Default: that of client.toml.")
+@click.option("--format", "formats", default="html,pdf,xlsx", show_default=True, help="html, pdf, xlsx, svg.")
+@click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; see `salespilot params`.")
+@click.option("--jobs", type=int, default=os.cpu_count() or 1, help="Notebooks run at the same time.")
+@_plain_errors
+def run(
+    client: Path,
+    names: tuple[str, ...],
+    as_of: str | None,
+    language: str | None,
+    formats: str,
+    given: tuple[str, ...],
+    jobs: int,
+) -> None:
+    """Make reports of CLIENT: every one, or those NAMED (also notebooks of CLIENT/notebooks)."""
+    parameters = _parameters(given)
+    months = parameters.pop("months", 12)
+    _run(
+        client,
+        names,
+        as_of=as_of or parameters.pop("as_of", None),
+        months=months,
+        language=language or parameters.pop("language", None),
+        formats=[name.strip() for name in formats.split(",") if name.strip()],
+        parameters=parameters,
+        jobs=jobs,
+    )
+
+
+@main.command("list")
+@click.option("--language", type=click.Choice(["fr", "en"]), default="en", show_default=True)
+def list_reports(language: str) -> None:
+    """The reports of the kit, with the tables they need."""
+    from salespilot.phrasebook import Phrasebook
+    from salespilot.reports import REPORTS
+
+    for name, module in REPORTS.items():
+        title = Phrasebook(name, language).say("title")
+        click.echo(f"{name:24} {title:36} {', '.join(module.NEEDS) or '-'}")
+
+
+@main.command()
+@click.argument("name")
+@_plain_errors
+def params(name: str) -> None:
+    """The parameters and thresholds of a report: type, default, unit and reason."""
+    from salespilot.conventions import Conventions, SettingError
+    from salespilot.reports import REPORTS
+
+    if name not in REPORTS:
+        raise SettingError(f"no report named {name!r}; reports are {', '.join(REPORTS)}")
+    module = REPORTS[name]
+    click.echo("parameters")
+    for key, kind, default, help in COMMON_PARAMETERS:
+        click.echo(f"  {key:28} {kind:6} = {default!s:10} {help}")
+    for spec in dataclasses.fields(module.Parameters):
+        choices = f" ({', '.join(map(str, spec.metadata['choices']))})" if spec.metadata.get("choices") else ""
+        kind = type(spec.default).__name__
+        click.echo(f"  {spec.name:28} {kind:6} = {spec.default!s:10} {spec.metadata.get('help', '')}{choices}")
+    for title, cls in ((f"thresholds ([thresholds.{name}])", module.Thresholds), ("[conventions]", Conventions)):
+        click.echo(title)
+        for spec in dataclasses.fields(cls):
+            about = spec.metadata.get("reason") or spec.metadata.get("help", "")
+            click.echo(f"  {spec.name:28} {spec.default!s:10} {spec.metadata.get('unit', '')}: {about}")
+
+
+@main.command()
+@click.argument("client", type=click.Path(path_type=Path))
+@click.argument("name", default="explore")
+@click.option("--no-open", is_flag=True, help="Write the notebook, do not start JupyterLab.")
+@_plain_errors
+def lab(client: Path, name: str, no_open: bool) -> None:
+    """Open JupyterLab on a copy of notebook NAME (default: explore) with CLIENT's parameters set."""
+    from salespilot.report.lab import copy
+
+    notebook = copy(client, name)
+    click.echo(notebook)
+    if not no_open:
+        subprocess.run([sys.executable, "-m", "jupyterlab", str(notebook)], check=False)
+
+
+COMMON_PARAMETERS = (
+    ("client", "str", "demo", "folder of the client"),
+    ("as_of", "str", "", "as-of date, like 2026-06-30; empty: end of the last closed month"),
+    ("months", "int", "12", "closed months reported on; 0: everything up to as_of"),
+    ("language", "str", "fr", "language of the report (fr, en)"),
+)
+
+
+def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
+    from salespilot.conventions import SettingError, from_text
+
+    parameters: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(f"-p {text}: write it as NAME=VALUE")
+        parameters[name] = from_text(value, 12, "parameter months") if name == "months" else value
+    return parameters
+
+
+def _run(client: Path, names: tuple[str, ...], *, jobs: int, **options: Any) -> None:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from salespilot.report.run import Entry
+    from salespilot.report.run import run as make
+
+    console = Console(stderr=True, highlight=False)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(str(client))
+
+        def notify(entry: Entry) -> None:
+            why = f": {entry.reason}" if entry.reason else ""
+            click.echo(f"{entry.state:8} {entry.name}{why}", err=True)
+
+        made = make(client, names, jobs=jobs, notify=notify, **options)
+    for remark in made.remarks:
+        click.echo(remark, err=True)
+    click.echo(made.index)
+    if made.failed:
+        sys.exit(FAILED)
+    if any(entry.state == "not_run" for entry in made.entries if entry.name in names):
+        sys.exit(UNFIT if made.is_unfit else BAD)
+    if made.is_unfit:
+        sys.exit(UNFIT)

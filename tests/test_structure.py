@@ -1,0 +1,170 @@
+"""The architecture as assertions: what a report brings, who may import whom, and the lists that must agree."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from salespilot.conventions import threshold
+from salespilot.reports import REPORTS
+from salespilot.tables import TABLES
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "salespilot"
+DISPLAY = {"matplotlib", "seaborn", "papermill", "nbconvert", "IPython", "babel", "weasyprint", "xlsxwriter", "click"}
+IN = ("tables", "places", "client", "intake", "fitness", "marts", "views", "aliases", "dataset", "cells")
+JUDGE = ("finding", "conventions", "inference", "diagnostics", "plans", "reports", "results")
+OUT = ("phrasebook", "phrases", "charts", "page", "markup", "brand", "report", "cli")
+SHARED = ("finding", "conventions", "inference")
+
+
+def imports(source: str) -> set[str]:
+    """The modules that a source imports, at any depth, as dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def own(names: set[str]) -> set[str]:
+    """The modules of this package among them, by their first part: dataset, intake, report ..."""
+    return {name.split(".")[1] for name in names if name.startswith("salespilot.")}
+
+
+def display_imports(source: str) -> set[str]:
+    return {name.split(".")[0] for name in imports(source)} & DISPLAY
+
+
+def upward_imports(layer: str, source: str) -> set[str]:
+    forbidden = {"in": {*JUDGE, *OUT} - set(SHARED), "judge": set(OUT)}[layer]
+    return own(imports(source)) & forbidden
+
+
+def sources(names: tuple[str, ...]) -> list[Path]:
+    found = []
+    for name in names:
+        module = PACKAGE / f"{name}.py"
+        found += [module] if module.exists() else sorted((PACKAGE / name).rglob("*.py"))
+    return found
+
+
+@pytest.mark.parametrize("path", sources(IN), ids=str)
+def test_in_never_imports_upward(path):
+    assert upward_imports("in", path.read_text(encoding="utf-8")) == set()
+
+
+@pytest.mark.parametrize("path", sources(JUDGE), ids=str)
+def test_judge_never_imports_display(path):
+    source = path.read_text(encoding="utf-8")
+    assert upward_imports("judge", source) == set()
+    assert display_imports(source) == set()
+
+
+def test_the_import_tests_have_teeth():
+    assert display_imports("def f():\n    from matplotlib import pyplot") == {"matplotlib"}
+    assert upward_imports("in", "from salespilot.report.run import run") == {"report"}
+    assert upward_imports("judge", "from salespilot import phrasebook") == {"phrasebook"}
+    assert upward_imports("judge", "import salespilot.charts.pareto") == {"charts"}
+
+
+def test_every_module_is_in_one_layer():
+    modules = {path.stem if path.suffix == ".py" else path.name for path in PACKAGE.iterdir()}
+    known = {*IN, *JUDGE, *OUT, "__init__", "__pycache__", "_shared", "py"}
+    assert {name for name in modules if not name.startswith(".")} <= known
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_brings_its_five_files(name):
+    module = REPORTS[name]
+    kind = module.__name__.split(".")[1]
+    assert (PACKAGE / kind / f"{name}.py").exists() or (PACKAGE / kind / name / "__init__.py").exists()
+    assert (PACKAGE / "phrases" / f"{name}.toml").exists()
+    assert (ROOT / "notebooks" / f"{name}.ipynb").exists()
+    assert (ROOT / "tests" / f"test_{name}.py").exists()
+    assert (ROOT / "data" / "demo" / "truths" / f"{name}.toml").exists()
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_keeps_the_contract(name):
+    module = REPORTS[name]
+    assert name == module.NAME
+    assert module.__doc__
+    assert set(module.NEEDS) <= set(TABLES)
+    assert set(module.USES) <= set(REPORTS)
+    for cls in (module.Parameters, module.Thresholds, module.Result):
+        assert dataclasses.is_dataclass(cls)
+        assert cls.__dataclass_params__.frozen
+    assert {"key_figures", "not_computable"} <= {field.name for field in dataclasses.fields(module.Result)}
+    assert undocumented(module.Thresholds) == []
+    assert callable(module.compute)
+    assert callable(module.findings)
+
+
+def undocumented(cls) -> list[str]:
+    return [f.name for f in dataclasses.fields(cls) if not (f.metadata.get("reason") or f.metadata.get("help"))]
+
+
+def test_an_undocumented_threshold_is_seen():
+    @dataclasses.dataclass(frozen=True)
+    class Thresholds:
+        good: float = threshold(0.5, "share", "half")
+        bad: float = 0.5
+
+    assert undocumented(Thresholds) == ["bad"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_a_notebook_is_thin_and_stored_bare(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert "parameters" in code[0].metadata.get("tags", [])
+    if path.stem in REPORTS:
+        lines = [line for cell in code for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 45
+        assert not re.search(r"\b(query|groupby|merge|pivot|read_csv|def |for |lambda )", "\n".join(lines))
+
+
+def requirement(text: str) -> tuple[str, str]:
+    name, limits = re.match(r"([\w.-]+)(?:\[\w+\])?\s*(.*)", text).groups()
+    renamed = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
+    renamed["nbconvert"] = "nbconvert-core"
+    return renamed.get(name, name), limits
+
+
+def test_environment_agrees_with_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {requirement(text) for text in project["dependencies"]}
+    lines = re.findall(r"^  - ([\w-]+[<>=].*)$", (ROOT / "environment.yml").read_text(), re.M)
+    given = {requirement(line) for line in lines}
+    assert given - wanted == {("python", project["requires-python"]), ("hatchling", ">=1.27"), ("editables", ">=0.5")}
+    assert wanted - given == set()
+
+
+def test_lock_holds_every_dependency_with_hashes_and_no_address():
+    lock = (ROOT / "requirements.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for text in project["dependencies"]:
+        name = re.match(r"[\w.-]+", text).group()
+        assert re.search(rf"^{name}==\S+.*\\\n\s+--hash=sha256:", lock, re.M), name
+    assert "://" not in lock
+
+
+def test_pins_that_were_tried_hold():
+    import matplotlib as mpl
+
+    assert tuple(map(int, mpl.__version__.split(".")[:2])) < (3, 13)
+
+
+def test_no_module_is_too_long():
+    long = {path.name: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {name: length for name, length in long.items() if length > 400} == {"tables.py": long["tables.py"]}
