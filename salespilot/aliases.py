@@ -87,7 +87,8 @@ def masked(table: str, hidden: Mapping[str, str]) -> str:
             replaced[column] = "null"
     if "reps" in hidden and "entity_id" in columns:
         replaced["entity_id"] = (
-            "case when entity_level = 'rep' then (select alias from alias_reps where id = t.entity_id) else entity_id end"
+            "case when entity_level = 'rep' "
+            "then (select alias from alias_reps where id = t.entity_id) else entity_id end"
         )
     if "reps" in hidden and table == "opportunity_events":
         for column in ("old_value", "new_value"):
