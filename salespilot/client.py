@@ -90,7 +90,7 @@ class Client:
     brand: Brand = field(default_factory=Brand)
 
 
-TOP_KEYS = tuple(f.name for f in fields(Client) if f.name not in ("folder", "sources")) + ("source",)
+TOP_KEYS = ("source", *(f.name for f in fields(Client) if f.name not in ("folder", "sources")))
 
 
 def load(folder: Path | str) -> Client:
@@ -252,11 +252,11 @@ def user_brand() -> Path | None:
 
 
 def _source(entry: _Reader) -> Source:
-    entry.only(SOURCE_KEYS)
     name = entry.get("table", str)
     if name not in TABLES:
         raise entry.fail("table", f"unknown table {name!r}; {nearest(str(name), TABLES)}")
     entry.place = f"{entry.place} ({name})"
+    entry.only(SOURCE_KEYS)
     files = entry.get("files", (list, str), [])
     files = [files] if isinstance(files, str) else files
     if not all(isinstance(pattern, str) and pattern for pattern in files):
