@@ -296,7 +296,7 @@ class Phrasebook:
         number = _exact(value)
         one, many, _ = DAYS[self.language]
         single = abs(number) < 2 if self.language == "fr" else number == 1
-        return f"{self._decimal(number, _fine(number), trim=True)} {one if single else many}"
+        return f"{self._decimal(number, 1 if abs(number) < 10 else 0, trim=True)} {one if single else many}"
 
     def days_short(self, value: object) -> str:
         """A length in days, in a cell: 45 j, 45 d."""
@@ -384,10 +384,6 @@ def _exact(value: object) -> Decimal:
     if is_flag(value) or isinstance(value, str):
         raise TypeError(f"{value!r} is not a number")
     return value if isinstance(value, Decimal) else Decimal(repr(float(value)))  # type: ignore[arg-type]
-
-
-def _fine(number: Decimal) -> int:
-    return 1 if abs(number) < 10 else 0
 
 
 def _day(value: object) -> date:

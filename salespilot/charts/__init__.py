@@ -1,0 +1,36 @@
+"""The chart vocabulary: a tidy frame and a phrasebook in, a figure out. Forms draw; they never compute a measure.
+
+Every form is ``form(frame, book, *, x=..., y=..., ...) -> Figure``, where options name columns of the frame. `svg` and
+`png` write a figure.
+"""
+
+from salespilot.charts.bars import bars
+from salespilot.charts.curves import curves
+from salespilot.charts.decile_bars import decile_bars
+from salespilot.charts.flow import flow
+from salespilot.charts.heat import heat
+from salespilot.charts.lines import lines
+from salespilot.charts.matrix import matrix
+from salespilot.charts.overdue import overdue
+from salespilot.charts.pareto import pareto
+from salespilot.charts.scatter import scatter
+from salespilot.charts.stacked import stacked
+from salespilot.charts.style import png, svg
+from salespilot.charts.waterfall import waterfall
+
+__all__ = [
+    "bars",
+    "curves",
+    "decile_bars",
+    "flow",
+    "heat",
+    "lines",
+    "matrix",
+    "overdue",
+    "pareto",
+    "png",
+    "scatter",
+    "stacked",
+    "svg",
+    "waterfall",
+]

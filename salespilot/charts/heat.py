@@ -1,0 +1,42 @@
+"""A heat map: one number a cell, written in it, darker where it is greater."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from salespilot.charts import style
+from salespilot.phrasebook import Phrasebook
+
+BLUES = LinearSegmentedColormap.from_list("blues", ["#f4f8fb", style.PALE, style.ACCENT, style.INK])
+
+
+@style.form
+def heat(frame: pd.DataFrame, book: Phrasebook, *, x: str, y: str, value: str) -> Figure:
+    """``frame``: one row a cell. ``x``, ``y``: its column and row, in the order they first appear; ``value``: its
+    measure. A pair without a row is left white.
+    """
+    table = frame.pivot_table(value, y, x, aggfunc="first", sort=False, observed=True, dropna=False).astype(float)
+    table = table.reindex(index=frame[y].drop_duplicates(), columns=frame[x].drop_duplicates())
+    numbers = np.ma.masked_invalid(table.to_numpy())
+    drawn, axes = style.figure(2.0 + 0.7 * max(len(table), 2))
+    axes.pcolormesh(numbers, cmap=BLUES, edgecolors="white", linewidth=1.5)
+    span = float(numbers.max() - numbers.min()) or 1.0 if numbers.count() else 1.0
+    if len(table.columns) <= 14:
+        for (i, j), number in np.ndenumerate(table.to_numpy()):
+            if np.isfinite(number):
+                short = book.money_short(number) if book.format_of(value) == "money" else book.cell(value, number)
+                colour = style.ink_on(BLUES((number - float(numbers.min())) / span))
+                axes.text(
+                    j + 0.5, i + 0.5, style.plain(short), ha="center", va="center", fontsize=style.SMALL, color=colour
+                )
+    width = 13 if len(table.columns) <= 8 else 7
+    axes.set_xticks(np.arange(len(table.columns)) + 0.5, [style.short(book.cell(x, c), width) for c in table.columns])
+    axes.set_yticks(np.arange(len(table)) + 0.5, [style.short(book.cell(y, c)) for c in table.index])
+    axes.set_ylim(len(table), 0)
+    axes.xaxis.tick_top()
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return drawn
