@@ -38,7 +38,8 @@ DUCKDB = """
 import duckdb
 answer = duckdb.sql('''select "Code client", date_trunc('month', "Date facture"), sum("Montant HT")
     from read_csv({csv!r}, delim=';', decimal_separator=',', dateformat='%d/%m/%Y',
-    types={{'Code client': 'VARCHAR', 'Montant HT': 'DECIMAL(18,2)', 'Date facture': 'DATE'}}) group by all''').fetchall()
+    types={{'Code client': 'VARCHAR', 'Montant HT': 'DECIMAL(18,2)', 'Date facture': 'DATE'}})
+    group by all''').fetchall()
 assert answer
 """
 INTAKE = """
