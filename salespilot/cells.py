@@ -72,8 +72,8 @@ def potential_classes(dataset: Dataset, window: Window) -> pd.DataFrame:
     For the dataset's own window the potentials are those known at ``as_of``, for another one at the end of it.
     """
     known_at = dataset.as_of if window == dataset.window else window.end
-    customers = _known(dataset.table("customers"), known_at)
     sales = dataset.mart("customer_sales", window).dropna(subset="customer_id").set_index("customer_id")
+    customers = _known(dataset.table("customers"), known_at, sales.index)
     revenue = (sales["net_revenue"].reindex(customers.index).fillna(0.0) / years(window)).clip(lower=0)
     stated = _stated(dataset, known_at).reindex(customers.index)
     conventions = dataset.conventions
@@ -136,11 +136,14 @@ def policy(dataset: Dataset) -> pd.DataFrame:
     return pd.concat([frame, unknown]).rename_axis("cell").reset_index()
 
 
-def _known(customers: pd.DataFrame, day: date) -> pd.DataFrame:
-    created = customers["created_date"]
-    is_known = created.isna() | (created <= pd.Timestamp(day))
+def _known(customers: pd.DataFrame, day: date, buyers: pd.Index) -> pd.DataFrame:
+    """Customers created by the day or who bought by then, whatever their date of creation; no company of ours."""
     is_ours = customers["is_intercompany"].astype("boolean").fillna(False).astype(bool)
-    return customers[is_known & ~is_ours].set_index("customer_id")
+    outside = buyers.difference(pd.Index(customers.loc[is_ours, "customer_id"]))
+    created = customers["created_date"]
+    is_known = created.isna() | (created <= pd.Timestamp(day)) | customers["customer_id"].isin(outside)
+    known = customers[is_known & ~is_ours].set_index("customer_id")
+    return known.reindex(known.index.union(outside).rename("customer_id"))
 
 
 def _stated(dataset: Dataset, day: date) -> pd.DataFrame:
@@ -157,7 +160,8 @@ def _stated(dataset: Dataset, day: date) -> pd.DataFrame:
 def _counted_once(stated: pd.DataFrame, parent: pd.Series, revenue: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Amounts where a group's potential, stated alike and on the same day at several sites, is counted once.
 
-    Each of the sites gets its revenue and an equal part of what the group could buy besides. Returns the amounts, and which ones were shared.
+    Each of the sites gets its revenue and an equal part of what the group could buy besides. Returns the amounts, and
+    which ones were shared.
     """
     amount = stated["amount"].astype(float)
     group = parent.fillna(parent.index.to_series())
