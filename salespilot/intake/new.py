@@ -1,0 +1,286 @@
+"""``salespilot new``: look at exports, say what each column is, and write the client.toml that reads them.
+
+Nothing is asked. What is sure is written; what is doubtful and would at worst leave a gap or a poorer label is written
+as an active line with a ``# doubtful:`` comment; what is dangerous (a company's size taken for sales, an amount with
+VAT) is written as a comment only, for the consultant to settle.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from salespilot.client import FILE, ClientError
+from salespilot.intake.computed import Match, identifier
+from salespilot.intake.mapping import Proposal, propose
+from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
+from salespilot.intake.words import fold, language_of, synonyms
+from salespilot.tables import TABLES
+
+SAMPLE_ROWS = 20_000  # of one file; sniff reads no further than the head anyway
+SAMPLE_FILES = 24  # of a group of alike files
+SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP"}
+SINCE_EVER = "'1990-01-01'"
+
+
+@dataclass(frozen=True)
+class Export:
+    """Alike files (same headers): their layout (of the first), and sample rows of several."""
+
+    files: tuple[Path, ...]
+    layout: Layout
+    rows: tuple[dict[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """What the export is called: its JSON model, or the words its files' names share."""
+        return self.layout.model or _start([file.stem for file in self.files]) or self.files[0].stem
+
+
+def new(folder: Path, exports: list[Path]) -> str:
+    """Write ``folder``/client.toml from the ``exports`` and return the report: mapped, doubtful, missing, line by line.
+
+    Raises ClientError when the client exists already (the message holds the lines to add by hand), or when no export
+    can be read.
+    """
+    groups, unreadable = _look(exports)
+    found = [(export, proposal) for export in groups for proposal in _proposals(export, folder)]
+    used = [(export, proposal) for export, proposal in found if proposal.table]
+    blocks = [_source_block(folder, export, proposal) for export, proposal in used]
+    path = folder / FILE
+    if path.exists():
+        raise ClientError(
+            f"{path} exists and is left as it is. Lines to add for these exports:\n\n" + "\n".join(blocks)
+        )
+    if not groups:
+        raise ClientError("none of the exports can be read:\n" + "\n".join(unreadable))
+    heading, said = _heading(folder, groups)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([heading, *blocks, _FOOT]), encoding="utf-8")
+    lines = [f"{path} written."]
+    for export, proposal in found:
+        lines += ["", *_told(folder, export, proposal)]
+    lines += ["", *(f"not readable: {line}" for line in unreadable)] if unreadable else []
+    for table, count in Counter(p.table for _, p in used).items():
+        if count > 1:
+            lines.append(f"{count} sources feed {table}: their rows add up; remove one if it is a copy of another.")
+    return "\n".join([*lines, "", said, f"Next: settle what is doubtful in {path}, then salespilot check {folder}"])
+
+
+def _look(exports: Sequence[Path]) -> tuple[list[Export], list[str]]:
+    """Exports grouped by headers, in the order given, and a line for each file that cannot be read."""
+    groups: dict[tuple[object, ...], list[tuple[Path, Layout]]] = {}
+    unreadable = []
+    files = [file for path in exports for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    for file in dict.fromkeys(f for f in files if f.is_file() and f.name != FILE):
+        try:
+            for model in models(file) or (None,):
+                seen = layout(file, {"model": model} if model else {})
+                groups.setdefault((seen.format, seen.headers, model, file.parent), []).append((file, seen))
+        except (SniffError, OSError, ValueError) as error:
+            unreadable.append(_plain(str(error), 200))
+    made = []
+    for alike in groups.values():
+        step = max(1, len(alike) // SAMPLE_FILES)
+        rows = [row for file, seen in alike[::step] for row in sample(file, seen, SAMPLE_ROWS)]
+        made.append(Export(tuple(file for file, _ in alike), alike[0][1], tuple(rows)))
+    return made, unreadable
+
+
+def _proposals(export: Export, folder: Path) -> list[Proposal]:
+    """What an export is; a customer file that names the salesperson of each customer is portfolios too."""
+    proposal = propose(export.layout.headers, export.rows, name=export.name, folder=folder)
+    if proposal.table != "customers" or "customer_id" not in proposal.columns:
+        return [proposal]
+    meant = [synonym.words for synonym in synonyms().columns["customer_assignments"]["rep_id"]]
+    holder = next((h for h in proposal.unused if fold(h) in meant), None)
+    if holder is None:
+        return [proposal]
+    example = next((row[holder] for row in export.rows if row[holder].strip()), "")
+    since = proposal.columns.get("created_date")
+    columns = {
+        "customer_id": proposal.columns["customer_id"],
+        "rep_id": Match(holder, "sure", example),
+        "valid_from": replace(since, confidence="doubtful", why="the portfolio's date is not given: the customer's own")
+        if since
+        else Match(
+            SINCE_EVER, "doubtful", "", "the portfolio's date is not given: held since ever", is_expression=True
+        ),
+    }
+    rest = replace(proposal, unused=tuple(h for h in proposal.unused if h != holder))
+    return [rest, Proposal("customer_assignments", columns)]
+
+
+# --- client.toml -----------------------------------------------------------------------------------------------------
+
+
+_FOOT = """
+# What else this file may say:
+# exported_on = 2026-07-03          day of the export (default: the files' dates); top of the file
+# complete_until = 2026-06-30       last day for which everything is invoiced; top of the file
+# [control]
+# net_revenue = {2025 = 12345678.90}    the accounts' figure, compared with the exports'
+# [privacy]
+# reps = "alias"                    Commercial 07 instead of names
+"""
+
+
+def _heading(folder: Path, groups: Sequence[Export]) -> tuple[str, str]:
+    """The top of client.toml, and the sentence that says how language and currency were chosen."""
+    headers = tuple(header for export in groups for header in export.layout.headers)
+    told = language_of(headers)
+    language = told or "en"
+    symbol = Counter(SYMBOLS[c] for text in _texts(groups) for c in text if c in SYMBOLS).most_common(1)
+    currency = symbol[0][0] if symbol else "EUR"
+    why = "its sign is in the exports" if symbol else "no currency sign found: the default"
+    said = f"Language {language} ({'the headers' if told else 'the default'}), currency {currency} ({why})."
+    return (
+        f"name = {_quoted(folder.resolve().name)}\n"
+        f'language = "{language}"\n'
+        f'currency = "{currency}"    # {why}\n'
+        '# country = "FR"    # whose public holidays count\n'
+    ), said
+
+
+def _texts(groups: Sequence[Export]) -> Iterable[str]:
+    for export in groups:
+        yield from export.layout.headers
+        for row in export.rows[:200]:
+            yield from (value for value in row.values() if len(value) < 25)
+
+
+def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
+    lines = [f"# {_described(export)}", "[[source]]", f'table = "{proposal.table}"']
+    lines.append(f"files = [{', '.join(_quoted(p) for p in _patterns(folder, export.files))}]")
+    if export.layout.model:
+        lines.append(f"model = {_quoted(export.layout.model)}")
+    if export.layout.sheet:
+        lines.append(f"sheet = {_quoted(export.layout.sheet)}")
+    if proposal.sql:
+        lines += [f"# from the preset {proposal.preset}", f"sql = '''{_filled_in(proposal.sql, export)}'''", ""]
+        return "\n".join(lines)
+    if proposal.wide:
+        lines += _wide_example(export, proposal)
+    lines.append("[source.columns]")
+    for column, match in proposal.columns.items():
+        note = f"    # doubtful: {_plain(match.why, 200)}" if match.why else ""
+        lines.append(f"{'# ' if match.is_dangerous else ''}{column} = {_quoted(match.source)}{note}")
+    lines += [f'# {column} = ""    # missing: needed' for column in proposal.missing if column not in proposal.columns]
+    if proposal.unused:
+        lines.append(f"# not used: {_plain(', '.join(proposal.unused), 1000)}")
+    for column, translation in proposal.values.items():
+        lines.append(f"[source.values.{column}]")
+        lines += [f"{_quoted(value)} = {_quoted(standard)}" for value, standard in translation.items()]
+    return "\n".join([*lines, ""])
+
+
+def _filled_in(sql: str, export: Export) -> str:
+    views = [identifier(file.stem) for file in export.files]
+    union = " union all by name ".join(f"select * from {view}" for view in views)
+    return sql.replace("{export}", views[0] if len(views) == 1 else f"({union})")
+
+
+def _wide_example(export: Export, proposal: Proposal) -> list[str]:
+    """The query that turns months side by side into rows, as a comment: the escape hatch to complete by hand."""
+    customer = proposal.columns.get("customer_id")
+    key = customer.source if customer and not customer.is_expression else "CUSTOMER"
+    months = ", ".join('"' + month.replace('"', '""') + '"' for month in proposal.wide)
+    return [
+        "# doubtful: the months lie side by side. Take this query instead of the columns below, and mend the date:",
+        "# sql = '''",
+        f"# select {identifier(_plain(key, 80))} as customer_id, month as invoice_date, amount as amount_net",
+        f"# from (unpivot {identifier(export.files[0].stem)} on {_plain(months, 2000)}",
+        "#       into name month value amount)'''",
+    ]
+
+
+def _patterns(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Globs relative to the client folder: one for alike names when it finds these files and no other, else each."""
+    parent = files[0].parent
+    names = [file.name for file in files]
+    if len(names) > 1:
+        start = _start(names)
+        end = _start([name[len(start) :][::-1] for name in names])[::-1]
+        pattern = f"{glob.escape(start)}*{glob.escape(end)}"
+        if {path.name for path in parent.glob(pattern)} == set(names):
+            return [_relative(folder, parent) + pattern]
+    return [_relative(folder, parent) + glob.escape(name) for name in names]
+
+
+def _start(names: Sequence[str]) -> str:
+    """The characters that all the names begin with."""
+    shortest = min(names, key=len)
+    differing = (i for i, c in enumerate(shortest) if any(name[i] != c for name in names))
+    return shortest[: next(differing, len(shortest))]
+
+
+def _relative(folder: Path, parent: Path) -> str:
+    try:
+        path = os.path.relpath(parent.resolve(), folder.resolve())
+    except ValueError:  # another drive
+        path = str(parent.resolve())
+    path = glob.escape(Path(path).as_posix())
+    return "" if path == "." else f"{path}/"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
+    where = ", ".join(_patterns(folder, export.files)[:3])
+    if len(_patterns(folder, export.files)) > 3:
+        where += ", ..."
+    head = f"{proposal.table or 'not used'}  <-  {_plain(where, 200)}  ({_described(export)})"
+    if proposal.table is None:
+        wide = f"; months side by side: {', '.join(proposal.wide[:3])} ..." if proposal.wide else ""
+        return [head, f"  {proposal.remark}{wide}; headers: {_plain(', '.join(proposal.unused), 160)}"]
+    lines = [head + (f"  [preset {proposal.preset}]" if proposal.preset else "")]
+    if proposal.sql:
+        return [*lines, "  mapped    by the preset's query"]
+    for state in ("sure", "doubtful"):
+        for column, match in proposal.columns.items():
+            if match.confidence == state:
+                word = "mapped" if state == "sure" else "doubtful"
+                why = f"  -- {match.why}" if match.why else ""
+                off = "  -- NOT ACTIVE" if match.is_dangerous else ""
+                source, example = _plain(match.source, 60), _plain(match.sample, 30)
+                lines.append(f"  {word:<9} {column:<22} {source:<32} {example!r}{off}{why}")
+    for column in proposal.missing:
+        lines.append(f"  missing   {column:<22} needed, and no header gives it")
+    if proposal.wide:
+        lines.append(f"  doubtful  months side by side: {', '.join(proposal.wide[:3])} ...: see the query in {FILE}")
+    absent = [c for c in TABLES[proposal.table].column_names if c not in proposal.columns and c not in proposal.missing]
+    if absent:
+        lines.append(f"  missing   (optional) {', '.join(absent)}")
+    if proposal.unused:
+        lines.append(f"  not used  {_plain(', '.join(proposal.unused), 300)}")
+    return lines
+
+
+def _described(export: Export) -> str:
+    seen = export.layout
+    parts = [f"{len(export.files)} files" if len(export.files) > 1 else "1 file", seen.format]
+    parts += [seen.encoding] if seen.encoding and seen.format == "csv" else []
+    named = {"\t": "tab", "whitespace": "blanks"}
+    parts += [f"separator {named.get(seen.separator, repr(seen.separator))}"] if seen.separator else []
+    parts += [f"sheet {_plain(seen.sheet, 60)}"] if seen.sheet else []
+    parts += [f"model {_plain(seen.model, 60)}"] if seen.model else []
+    if seen.format in ("csv", "xlsx"):
+        parts.append(f"header on line {seen.header_row}" if seen.header_row else "no header")
+    return ", ".join(parts)
+
+
+def _plain(text: str, width: int) -> str:
+    """Text of an export made fit for a terminal and a comment: one line, printable, not too long."""
+    line = re.sub(r"\s+", " ", "".join(c if c.isprintable() or c.isspace() else "?" for c in text)).strip()
+    return line if len(line) <= width else line[: width - 1] + "…"

@@ -1,0 +1,89 @@
+"""Presets: header mappings of known systems, recognised by their headers. Their format is told in salesforce.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from salespilot.intake.words import Words, fold
+from salespilot.places import shared
+from salespilot.tables import TABLES
+
+
+class PresetError(ValueError):
+    """A preset does not exist or does not say what it should."""
+
+
+@dataclass(frozen=True)
+class PresetTable:
+    """What a preset knows of one export; see salesforce.toml for the meaning of each field."""
+
+    preset: str
+    table: str
+    headers: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    doubtful: Mapping[str, str] = field(default_factory=dict)
+    dangerous: Mapping[str, str] = field(default_factory=dict)
+    sql: str | None = None
+
+    def recognises(self, headers: Sequence[str]) -> bool:
+        """Whether an export with these headers is the one meant."""
+        return {fold(h) for h in self.headers} <= {fold(h) for h in headers}
+
+    def columns_for(self, headers: Sequence[str]) -> dict[str, str]:
+        """Standard column -> header as the export writes it, or expression; columns whose header is absent left out."""
+        written: dict[Words, str] = {}
+        for header in headers:
+            written.setdefault(fold(header), header)
+        found = {}
+        for column, source in self.columns.items():
+            if fold(source) in written:
+                found[column] = written[fold(source)]
+        return found | dict(self.expressions)
+
+
+def load(name: str, folder: Path | None = None) -> tuple[PresetTable, ...]:
+    """The tables of preset ``name``: ``folder``/presets (a client's own) first, then those shipped.
+
+    Raises PresetError when there is none of that name, or when it names an unknown table, column or key.
+    """
+    for place in _places(folder):
+        path = place / f"{name}.toml"
+        if path.is_file():
+            return _read(path)
+    known = ", ".join(sorted({path.stem for place in _places(folder) for path in place.glob("*.toml")}))
+    raise PresetError(f"no preset {name!r}; there are {known}")
+
+
+def recognise(headers: Sequence[str], folder: Path | None = None) -> PresetTable | None:
+    """The preset's table that asks the most headers, all of them there; None when no preset fits."""
+    names = dict.fromkeys(path.stem for place in _places(folder) for path in sorted(place.glob("*.toml")))
+    fitting = [table for name in names for table in load(name, folder) if table.recognises(headers)]
+    return max(fitting, key=lambda table: len(table.headers), default=None)
+
+
+def _places(folder: Path | None) -> list[Path]:
+    return [*([folder / "presets"] if folder else []), shared("data") / "presets"]
+
+
+@cache
+def _read(path: Path) -> tuple[PresetTable, ...]:
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    made = []
+    for entry in raw.get("table", []):
+        table = TABLES.get(entry.get("table"))
+        if table is None:
+            raise PresetError(f"{path.name}: unknown table {entry.get('table')!r}")
+        columns = set(entry.get("columns", {})) | set(entry.get("expressions", {})) | set(entry.get("values", {}))
+        for column in sorted(columns - set(table.column_names)):
+            raise PresetError(f"{path.name}: {table.name} has no column {column!r}")
+        try:
+            made.append(PresetTable(path.stem, **{**entry, "headers": tuple(entry["headers"])}))
+        except (TypeError, KeyError) as error:
+            raise PresetError(f"{path.name}: {error}") from error
+    return tuple(made)
