@@ -1,0 +1,169 @@
+"""What was planted in the demo client for each report: rules that must fire, decoys on which they must not.
+
+The numbers behind each subject are in ``demo_world.PLANTED``; tests/test_demo_data.py recomputes every premise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from demo_files import Spoilt
+
+Line = tuple[str, str, str, str]  # rule, kind of subject, subject, why
+
+PORTFOLIO_TRUTHS: tuple[Line, ...] = (
+    ("T01-R1", "customer", "000123", "class A1, 2 visits done of 12 due"),
+    ("T01-R1", "customer", "000187", "class A2, 3 visits done of 8 due"),
+    ("T01-R1", "customer", "000241", "class A1, 4 visits done of 12 due, in R07's too large portfolio"),
+    ("T01-R1", "customer", "000266", "class A1, 6 visits done of 12 due: an orphan since R12 left on 2026-02-28"),
+    ("T01-R2", "customer", "000131", "class C, potential 240 k€ (class 1)"),
+    ("T01-R2", "customer", "000132", "class C, potential 310 k€ (class 1)"),
+    ("T01-R2", "customer", "000133", "class Z (nothing in 12 months), potential 190 k€ (class 1)"),
+    ("T01-R2", "customer", "000134", "class C, revenue doubled from 4.2 to 8.4 k€"),
+    ("T01-R3", "customer", "000141", "class C, 9 visits for 2.6 k€ of revenue, potential nearly reached"),
+    ("T01-R3", "customer", "000142", "class C, 8 visits for 3.4 k€ of revenue, potential reached"),
+    ("T01-R4", "customer", "000151", "bought every fortnight, 60 k€ a year, silent since 2025-11-20"),
+    ("T01-R4", "customer", "000152", "bought every three weeks, 34 k€ a year, silent since 2025-10-08"),
+    ("T01-R5", "customer", "000161", "420 to 270 k€"),
+    ("T01-R5", "customer", "000162", "131 to 86 k€"),
+    ("T01-R5", "customer", "000163", "75 to 37 k€"),
+    ("T01-R6", "customer", "000171", "14 visits done of 6 due, potential reached"),
+    ("T01-R6", "customer", "000172", "9 visits done of 2 due, potential reached"),
+    ("T01-R8", "rep", "R07", "more than a third of 64 customers without any contact in 12 months, activity normal"),
+    ("T01-R9", "rep", "R05", "logs a quarter of what the team logs, revenue normal"),
+)
+PORTFOLIO_DECOYS: tuple[Line, ...] = (
+    ("T01-R1", "customer", "000212", "class A1, 10 visits of 12: above 80 %"),
+    ("T01-R1", "customer", "000211", "class A, but its salesperson R05 does not log: no verdict on coverage"),
+    ("T01-R1", "customer", "000213", "class A, but its salesperson R05 does not log: no verdict on coverage"),
+    ("T01-R1", "customer", "000302", "class A site whose visits are logged on the head of its group, 000301"),
+    ("T01-R1", "customer", "000303", "class A site whose visits are logged on the head of its group, 000301"),
+    ("T01-R2", "customer", "000135", "class C, +60 % but 270 € only"),
+    ("T01-R2", "customer", "000136", "class C, potential unknown: unknown is not class 1"),
+    ("T01-R2", "customer", "000137", "class C, potential given as zero: to be qualified"),
+    ("T01-R2", "customer", "000138", "class C, potential 72 k€ is class 2"),
+    ("T01-R2", "customer", "000140", "class N: a credit note only"),
+    ("T01-R2", "customer", "P0003", "a prospect with 540 k€ of potential is no customer"),
+    ("T01-R3", "customer", "000143", "class C, costs more than it earns, but its potential is 195 k€"),
+    ("T01-R3", "customer", "000144", "class C served by phone: it earns more than it costs"),
+    ("T01-R4", "customer", "000124", "buys once a year, in November"),
+    ("T01-R4", "customer", "000154", "buys every quarter, last in April"),
+    ("T01-R4", "customer", "000153", "lost, but it was small"),
+    ("T01-R4", "customer", "000140", "class N: a credit note is no order"),
+    ("T01-R5", "customer", "000164", "a credit note of 78 k€ on an invoice of the year before: not a decline"),
+    ("T01-R5", "customer", "000165", "buys in June or July only: two seasons fell in the year before, one in this one"),
+    ("T01-R5", "customer", "000166", "first invoice in September 2025: a new customer never declines"),
+    ("T01-R5", "customer", "000167", "-26 % but 3.5 k€, under 1 % of its salesperson's revenue"),
+    ("T01-R5", "customer", "000168", "one project of 98 k€ (more than half of its year) ended; the rest is stable"),
+    ("T01-R6", "customer", "000173", "19 visits of 12, but 378 k€ of headroom"),
+    ("T01-R6", "customer", "000174", "no headroom, but visits at policy"),
+    ("T01-R7", "customer", "000101", "the largest customer, under 15 %"),
+    ("T01-R8", "rep", "R05", "does not log: R9 first"),
+    ("T01-R8", "rep", "R03", "has visits logged on the head of a group"),
+    ("T01-R9", "rep", "R08", "part-time: fewer activities, as many per hour of work"),
+    ("T01-R9", "rep", "R11", "arrived in March 2026"),
+    ("T01-R9", "rep", "R12", "left in February 2026"),
+    ("T01-R9", "rep", "R04", "25 % fewer activities than the team, above half"),
+)
+MATRIX_TRUTHS: tuple[Line, ...] = (
+    ("T10-R1", "segment", "a3", "visited at policy, but no headroom at all"),
+    ("T10-R1", "segment", "b3", "visits share far above its headroom share"),
+    ("T10-R2", "segment", "c1", "a fortieth of headroom, hardly any visit"),
+    ("T10-R2", "segment", "p1", "a third of headroom, few visits"),
+    ("T10-R3", "customer", "000131", "C1, share 2.5 %"),
+    ("T10-R3", "customer", "000132", "C1, share 2.9 %"),
+    ("T10-R3", "customer", "000143", "C1, share 2.6 %"),
+    ("T10-R4", "customer", "000181", "class A, share 89 %"),
+    ("T10-R4", "customer", "000174", "class A, share 99 %"),
+    ("T10-R5", "customer", "000184", "A3, from 66 to 46 k€"),
+    ("T10-R6", "customer", "000191", "headroom 422 k€, low confidence"),
+    ("T10-R6", "customer", "000192", "headroom 408 k€, evaluated in September 2024"),
+    ("T10-R6", "customer", "P0002", "prospect, headroom 820 k€, low confidence"),
+    ("T10-R7", "customer", "000195", "on the cut between A and B and on that between potentials 1 and 2"),
+    ("T10-R7", "customer", "000196", "on the cut between B and C and on that between potentials 2 and 3"),
+    ("T10-R8", "rep", "R03", "official target 2026 half above what its cells give"),
+)
+MATRIX_DECOYS: tuple[Line, ...] = (
+    ("T10-R1", "segment", "a2", "visits share far above its headroom share, but not a cell to release hours from"),
+    ("T10-R1", "segment", "c2", "hardly visited"),
+    ("T10-R2", "segment", "b2", "visits share above its headroom share"),
+    ("T10-R2", "segment", "p2", "headroom without visits, but not a development cell"),
+    ("T10-R3", "customer", "000145", "C1, share 10.6 %"),
+    ("T10-R3", "customer", "000138", "share 4 %, but C2"),
+    ("T10-R3", "customer", "000137", "potential zero is unknown, not a share"),
+    ("T10-R4", "customer", "000182", "class A, share 57 %"),
+    ("T10-R4", "customer", "000183", "share 95 %, but class B"),
+    ("T10-R5", "customer", "000174", "A3, stable"),
+    ("T10-R5", "customer", "000161", "falls, but A1"),
+    ("T10-R6", "customer", "000193", "stale and low confidence, but 8 k€ of headroom"),
+    ("T10-R6", "customer", "000194", "old evaluation replaced by a fresh one, high confidence"),
+    ("T10-R7", "customer", "000101", "far from every cut"),
+    ("T10-R7", "customer", "000146", "far from every cut"),
+    ("T10-R8", "rep", "R04", "official target 2026 as its cells give"),
+)
+Variant = tuple[str, str, tuple[Line, ...], tuple[Line, ...]]  # name, what changes, truths, decoys
+PORTFOLIO_VARIANTS: tuple[Variant, ...] = (
+    ("dependence", "000101 weighs 19 % of positive revenue",
+     (("T01-R7", "customer", "000101", "share above 15 %"),), ()),
+    ("flat", "every customer buys about 50 k€: Gini under 0.25, no class-based finding",
+     (), (("T01-R1", "customer", "*", "ABC separates little"), ("T01-R2", "customer", "*", "ABC separates little"),
+          ("T01-R3", "customer", "*", "ABC separates little"))),
+)  # fmt: skip
+MATRIX_VARIANTS: tuple[Variant, ...] = (
+    ("giant", "000101 weighs 83 %: class A by share would hold one customer; bands instead, and said so", (), ()),
+)
+
+
+def _table(name: str, line: Line, indent: str = "") -> str:
+    keys = zip(("rule", "subject_kind", "subject_id", "why"), line, strict=True)
+    return f"{indent}[[{name}]]\n" + "".join(f'{indent}{key} = "{value}"\n' for key, value in keys)
+
+
+def _page(heading: str, truths: tuple[Line, ...], decoys: tuple[Line, ...], variants: tuple[Variant, ...]) -> str:
+    parts = [heading]
+    parts += [_table("truth", line) for line in truths]
+    parts += [_table("decoy", line) for line in decoys]
+    for name, change, more_truths, more_decoys in variants:
+        text = f'[[variant]]\nname = "{name}"\nchange = "{change}"\n'
+        text += "".join(_table("variant.truth", line, "  ") for line in more_truths)
+        text += "".join(_table("variant.decoy", line, "  ") for line in more_decoys)
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def _fitness(spoilt: Spoilt) -> str:
+    """The spoilt rows as counted while they were written."""
+    parts = [
+        "# Rows spoilt on purpose in the exports, counted as they were written.\n"
+        "# rejected = missing key + unreadable value; the other kinds are set aside or kept, as intake says.\n"
+        "# without_customer and orphan_customer lines are kept. The tables of make_demo.frames() hold neither the\n"
+        "# rejected rows, nor the second copies, nor the intercompany lines.\n"
+        'unmatched = ["exports/notes.txt"]\n'
+    ]
+    for table, kinds in spoilt.counts.items():
+        parts.append(f"[{table}]\n" + "".join(f"{kind} = {number}\n" for kind, number in sorted(kinds.items())))
+    amounts = "".join(f"{kind} = {amount:.2f}\n" for kind, amount in sorted(spoilt.amounts.items()))
+    parts.append("[sales_lines_amounts]  # euros\n" + amounts)
+    control = spoilt.control
+    gap = round(spoilt.amounts["duplicate"] - spoilt.amounts["unreadable_truth"], 2)
+    parts.append(
+        "[control]  # net revenue read, less that of the accounts\n"
+        f"accounts_2024 = {control[2024]:.2f}\ngap_2024 = 0.0\n"
+        f"accounts_2025 = {control[2025]:.2f}\ngap_2025 = {gap:.2f}\n"
+    )
+    parts.append("[rows_written]  # below the header, titles not counted\n"
+                 + "".join(f'"{name}" = {number}\n' for name, number in spoilt.rows_written.items()))  # fmt: skip
+    return "\n".join(parts)
+
+
+def write(folder: Path, spoilt: Spoilt) -> None:
+    """Write one truths file per report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = "# Planted in the demo client at as_of 2026-06-30, 12 months, default conventions.\n"
+    pages = {
+        "portfolio_review": _page(note, PORTFOLIO_TRUTHS, PORTFOLIO_DECOYS, PORTFOLIO_VARIANTS),
+        "abc_cross_matrix": _page(note, MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
+        "data_fitness": _fitness(spoilt),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")

@@ -1,0 +1,100 @@
+"""Write the demo client, an invented French industrial supplier, from a seed: same seed, same bytes.
+
+    python data/make_demo.py [--out data/demo] [--seed 7]
+
+``frames(seed)`` gives the true standard tables, before they are written as a French ERP, CRM and agenda would write
+them; tests compare them with what intake reads. The truths planted for each report are in ``demo_truths``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import demo_crm as crm
+import demo_files
+import demo_plans as plans
+import demo_sales as sales
+import demo_truths
+import demo_world as world
+
+DEPENDENT = ("000101", 0.19)  # variant "dependence": the largest customer's share of positive revenue
+GIANT = ("000101", 0.83)  # variant "giant": one customer above 80 %, A/B/C by share loses its meaning
+VARIANTS = ("dependence", "flat", "giant")
+
+
+def frames(seed: int = 7, variant: str | None = None) -> dict[str, pd.DataFrame]:
+    """The true standard tables (names and columns of salespilot/tables.py), as intake should read them.
+
+    Without the spoilt rows, the doubled lines and the intercompany lines of the files; with the counter sales and the
+    orphan lines, which intake keeps. ``variant`` changes the sales: ``dependence`` (one customer at 19 %), ``flat``
+    (all customers alike, Gini under 0.25), ``giant`` (one customer above 80 %).
+    """
+    tables = {
+        "customers": world.customers(seed),
+        "customer_potential": world.customer_potential(seed),
+        "customer_assignments": world.customer_assignments(seed),
+        "sales_lines": sales.sales_lines(seed).copy(),
+        "orders_backlog": sales.orders_backlog(seed),
+        "opportunities": crm.opportunities(seed),
+        "opportunity_events": crm.opportunity_events(seed).copy(),
+        "stages": crm.stages(),
+        "milestone_evidence": crm.milestone_evidence(seed),
+        "quotes": crm.quotes(seed).copy(),
+        "activities": crm.activities(seed).copy(),
+        "forecast_snapshots": plans.forecast_snapshots(seed),
+        "targets": plans.targets(seed),
+        "reps": world.REPS.copy(),
+        "rep_capacity": plans.rep_capacity(seed),
+        "actions": plans.actions(seed).copy(),
+        "action_targets": plans.action_targets(seed),
+        "coverage_policy": plans.coverage_policy(),
+        "interventions": plans.interventions(),
+        "contests": plans.contests(),
+        "contest_participants": plans.contest_participants(seed),
+        "contest_prizes": plans.contest_prizes(),
+        "rep_assessments": plans.rep_assessments(seed),
+        "calendar": world.calendar(),
+        "costs": plans.costs(),
+    }
+    if variant is not None:
+        tables["sales_lines"] = _vary(tables["sales_lines"], variant, seed)
+    return tables
+
+
+def _vary(lines: pd.DataFrame, variant: str, seed: int) -> pd.DataFrame:
+    """Scale the customers' lines so that the last 12 months have the shape of the variant."""
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
+    recent = lines[lines["invoice_date"] > world.AS_OF.replace(year=world.AS_OF.year - 1)]
+    net = recent.groupby("customer_id")["amount_net"].sum()
+    if variant == "flat":
+        rng = world.stream(seed, "flat")
+        factor = pd.Series(50_000 * rng.uniform(0.75, 1.25, len(net)), net.index) / net.where(net > 0)
+    else:
+        customer, share = DEPENDENT if variant == "dependence" else GIANT
+        others = net[net > 0].sum() - net[customer]
+        factor = pd.Series({customer: share / (1 - share) * others / net[customer]})
+    scale = lines["customer_id"].map(factor).astype(float).fillna(1.0)
+    scaled = {column: np.round(lines[column] * scale, 2) for column in ("amount_net", "margin", "discount")}
+    return lines.assign(**scaled)
+
+
+def main() -> None:
+    """Command line: write the exports, ``client.toml`` and the truths."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "demo")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    spoilt = demo_files.write(frames(options.seed), options.out, options.seed)
+    demo_truths.write(options.out / "truths", spoilt)
+
+
+if __name__ == "__main__":
+    main()
