@@ -57,11 +57,16 @@ def bars(
             ha="left" if value >= 0 else "right",
             va="center",
             fontsize=8,
+            path_effects=style.halo(),
+            zorder=4,
         )
     if values.min() < 0:
         axes.axvline(0, color=style.GREY, linewidth=0.8)
-    room = 0.14 * (max(ends.max(), 0) - min(ends.min(), 0) or 1)
+        axes.spines["left"].set_visible(False)
+    widest = max(len(book.cell(x, value)) for value in values)
+    room = (0.016 * widest + 0.025) * (max(ends.max(), 0) - min(ends.min(), 0) or 1)
     axes.set_xlim(min(ends.min() - room, 0) if ends.min() < 0 else 0, max(ends.max() + room, room))
+    style.names(axes)
     style.tick_axis(axes, "x", kind, book)
     style.grid(axes, "x")
     axes.set_xlabel(book.heading(x))

@@ -32,7 +32,8 @@ def curves(
     for i, word in enumerate(ordered):
         colour = style.SERIES[i % len(style.SERIES)]
         axes.plot(points[word][:, 0], points[word][:, 1], color=colour, linestyle=style.DASHES[i % len(style.DASHES)])
-        hook = 0.16 + 0.10 * i if above else 0.84 - 0.10 * i
+        # The outermost curve is held furthest along, so that no thread crosses another.
+        hook = max(0.52 - 0.12 * i, 0.06) if above else min(0.48 + 0.12 * i, 0.94)
         level = float(np.interp(hook, grid, heights[word]))
         place = (0.66, 0.36 - 0.075 * i) if above else (0.34, 0.64 + 0.075 * i)
         axes.annotate(
@@ -49,14 +50,13 @@ def curves(
         axes.plot([hook], [level], marker="o", markersize=3.5, color=colour)
     axes.annotate(
         style.plain(book.say("equality")),
-        (0.93, 0.93),
-        xytext=(4, -6) if above else (-4, 6),
+        (0.3, 0.3),
+        xytext=(4, -4) if above else (-4, 4),
         textcoords="offset points",
         ha="left" if above else "right",
         va="top" if above else "bottom",
         color=style.QUIET,
         fontsize=style.SMALL,
-        annotation_clip=False,
     )
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
     for which, column in (("x", x), ("y", y)):

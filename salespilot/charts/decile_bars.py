@@ -18,7 +18,7 @@ def decile_bars(
     ``line``: the measure of the line, drawn below them (absent or all missing: bars alone).
     """
     with_line = line is not None and frame[line].notna().any()
-    drawn, axes = style.figure(8.4 if with_line else 5.6, nrows=2 if with_line else 1, sharex=True)
+    drawn, axes = style.figure(9.0 if with_line else 5.6, nrows=2 if with_line else 1, sharex=True)
     upper, lower = axes if with_line else (axes, None)
     places = range(len(frame))
     names = style.labels(frame, x, book, 12)
@@ -50,6 +50,7 @@ def _write(axes: Axes, book: Phrasebook, column: str, values: pd.Series) -> None
                 ha="center",
                 va="bottom" if value >= 0 else "top",
                 fontsize=8,
+                path_effects=style.halo(),
             )
     top, bottom = max(values.max(), 0), min(values.min(), 0)
     axes.set_ylim(bottom - (0.2 * (top - bottom) if bottom < 0 else 0), top + 0.2 * (top - bottom) or 1)
@@ -57,4 +58,6 @@ def _write(axes: Axes, book: Phrasebook, column: str, values: pd.Series) -> None
     axes.spines["left"].set_visible(False)
     if bottom < 0:
         axes.axhline(0, color=style.GREY, linewidth=0.8)
-    axes.set_title(style.plain(book.heading(column)), loc="left", fontsize=8.5, fontweight="bold", color=style.TEXT)
+    axes.set_title(
+        style.plain(book.heading(column)), loc="left", fontsize=8.5, fontweight="bold", color=style.TEXT, pad=9
+    )

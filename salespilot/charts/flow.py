@@ -98,4 +98,8 @@ def _ribbon(axes: Axes, left: float, right: float, height: float, colour: str, a
     points = [(a, left), (middle, left), (middle, right), (b, right), (b, right + height)]
     points += [(middle, right + height), (middle, left + height), (a, left + height), (a, left)]
     codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-    axes.add_patch(PathPatch(Path(points, codes), facecolor=colour, alpha=alpha, linewidth=0))
+    axes.add_patch(
+        PathPatch(
+            Path(points, codes), facecolor=colour, alpha=alpha, linewidth=0, zorder=1 if colour == style.PALE else 2
+        )
+    )

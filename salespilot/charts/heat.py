@@ -32,9 +32,11 @@ def heat(frame: pd.DataFrame, book: Phrasebook, *, x: str, y: str, value: str) -
                 axes.text(
                     j + 0.5, i + 0.5, style.plain(short), ha="center", va="center", fontsize=style.SMALL, color=colour
                 )
-    width = 13 if len(table.columns) <= 8 else 7
-    axes.set_xticks(np.arange(len(table.columns)) + 0.5, [style.short(book.cell(x, c), width) for c in table.columns])
-    axes.set_yticks(np.arange(len(table)) + 0.5, [style.short(book.cell(y, c)) for c in table.index])
+    width = max(80 // len(table.columns), 5)
+    across = [style.wrapped(style.short(book.cell(x, word), 3 * width), width) for word in table.columns]
+    axes.set_xticks(np.arange(len(table.columns)) + 0.5, across)
+    axes.set_yticks(np.arange(len(table)) + 0.5, [style.short(book.cell(y, word)) for word in table.index])
+    style.names(axes)
     axes.set_ylim(len(table), 0)
     axes.xaxis.tick_top()
     for side in axes.spines.values():

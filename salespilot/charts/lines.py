@@ -39,7 +39,14 @@ def lines(
         axes.plot(rows[x], rows[y].astype(float), color=style.SERIES[i % len(style.SERIES)], linestyle=dash, **options)
     kind = book.format_of(x)
     many = frame[x].nunique()
-    axes.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=min(2, many), maxticks=8))
+    if kind == "month":
+        span = (frame[x].max() - frame[x].min()).days / 30.4
+        step = next((step for step in (1, 2, 3, 6) if span / step <= 8), 12)
+        axes.xaxis.set_major_locator(
+            mdates.MonthLocator(range(1, 13, step), interval=max(1, round(span / 96)) if step == 12 else 1)
+        )
+    else:
+        axes.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=min(2, many), maxticks=8))
     axes.xaxis.set_major_formatter(book.axis("month" if kind == "month" else "date"))
     if many < 2:
         axes.set_xticks(frame[x].unique())
@@ -56,7 +63,12 @@ def lines(
         axes.axhline(reference, color=style.WARM, linewidth=1.2, linestyle=(0, (4, 2)))
         if reference_label:
             text = style.plain(book.say(reference_label, value=reference))
-            spot = {"transform": axes.get_yaxis_transform(), "va": "bottom", "fontsize": 8}
+            spot = {
+                "transform": axes.get_yaxis_transform(),
+                "va": "bottom",
+                "fontsize": 8,
+                "path_effects": style.halo(),
+            }
             axes.text(0.005, reference, text, color=style.WARM, fontweight="bold", **spot)
     if series:
         _ends(axes, groups, book, y, series)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salespilot.charts import style
@@ -41,12 +44,10 @@ def overdue(
     axes.plot(today, places, "o", markersize=5.5, color=style.WARM)
     widest = max(float(np.nanmax([today.max(), usual.max()])), 1)
     axes.set(yticks=places, yticklabels=style.labels(frame, y, book), ylim=(len(frame) - 0.4, -0.6))
-    axes.set_xlim(0, widest * (1.14 if amount else 1.04))
+    axes.set_xlim(0, widest * 1.03)
+    style.names(axes)
     if amount:
-        for place, value in zip(places, frame[amount], strict=True):
-            text = style.plain(book.cell(amount, value))
-            axes.text(1, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8)
-        axes.set_title(book.heading(amount), loc="right", fontsize=8, color=style.QUIET, pad=4)
+        _column(axes, book.heading(amount), [book.cell(amount, value) for value in frame[amount]])
     style.key(axes, [(book.say("usual_rhythm"), style.PALE), (book.say("today"), style.WARM)], y=1.0)
     style.tick_axis(axes, "x", "days", book)
     style.grid(axes, "x")
@@ -54,3 +55,21 @@ def overdue(
     if total > limit:
         style.note(axes, book.say("first_of", shown=limit, total=total))
     return drawn
+
+
+def _column(axes: Axes, heading: str, cells: Sequence[str]) -> None:
+    """A column of text at the right of the plot, under its heading."""
+    width = 8 + 4.6 * max(len(text) for text in (heading, *cells))
+    for place, text in [(-0.85, heading), *enumerate(cells)]:
+        axes.annotate(
+            style.plain(text),
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(width, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8,
+            color=style.QUIET if place < 0 else style.TEXT,
+            annotation_clip=False,
+        )

@@ -42,6 +42,8 @@ def pareto(
     curve.plot(ranks, shares, color=style.INK, marker="o" if len(frame) < 3 else "", markersize=4)
     for mark in marks:
         curve.axhline(mark, color=style.GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        spot = {"transform": curve.get_yaxis_transform(), "ha": "right", "va": "top", "fontsize": style.SMALL}
+        curve.text(0.995, mark - 0.01, style.plain(book.percent(mark, 0)), color=style.QUIET, **spot)
     curve.set(xlim=(0, max(ranks)), ylim=(0, max(1.0, *shares) * 1.02))
     style.tick_axis(curve, "y", "percent", book)
     style.tick_axis(strip or curve, "x", "count", book, count=8)
@@ -79,9 +81,11 @@ def _zones(axes: Axes, frame: pd.DataFrame, book: Phrasebook, x: str, zone: str)
 def _strip(axes: Axes, frame: pd.DataFrame, book: Phrasebook, x: str, band: str, order: Sequence[str]) -> None:
     words = [*order, *(word for word in frame[band].dropna().unique() if word not in order)]
     colours = {word: style.LADDER[i % len(style.LADDER)] for i, word in enumerate(words)}
-    for word, rows in frame.groupby(band, observed=True):
-        # One piece a customer, without seams between neighbours.
-        axes.broken_barh([(rank - 1, 1) for rank in rows[x]], (0, 1), facecolors=colours[word], snap=False)
+    # Neighbours alike are one piece; each piece reaches under the next, so that no seam shows between them.
+    run = (frame[band] != frame[band].shift()).cumsum()
+    runs = frame.groupby(run).agg(start=(x, "min"), end=(x, "max"), word=(band, "first"))
+    pieces = [(start - 1, end - start + 1.5) for start, end in zip(runs["start"], runs["end"], strict=True)]
+    axes.broken_barh(pieces, (0, 1), facecolors=[colours.get(word, style.GRID) for word in runs["word"]])
     axes.set(ylim=(0, 1), yticks=[])
     for side in axes.spines.values():
         side.set_visible(False)

@@ -69,10 +69,11 @@ def scatter(
         zorder=3,
     )
     if colour:
-        style.key(axes, [(book.value(word, colour), colours[word]) for word in order])
+        style.key(axes, [(book.value(word, colour), colours[word]) for word in order], y=1.06 if shares else 1.02)
     if label:
         names = style.labels(frame.head(top), label, book, 26)
-        style.place_labels(drawn, axes, list(zip(across[:top], along[:top], names, strict=True)))
+        others = np.column_stack([across[top:], along[top:]])
+        style.place_labels(drawn, axes, list(zip(across[:top], along[:top], names, strict=True)), others)
     return drawn
 
 
@@ -103,10 +104,9 @@ def _scale(
     decades = LogLocator(subs=(1,) if high / low > 300 else (1, 2, 5)).tick_values(low, high)
     ticks = [tick for tick in decades if (gutter or edge) <= tick <= high * width]
     written = book.axis(kind or "number")
+    lowest = book.say("nothing_below") if raw.min() < 0 else written(0.0, None)
     axis.set_major_locator(FixedLocator([*([places.min()] if gutter else []), *ticks]))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: book.say("nothing_below") if gutter and value < gutter else written(value, _))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: lowest if gutter and value < gutter else written(value, _)))
     axis.set_minor_formatter(NullFormatter())
     axis.set_minor_locator(FixedLocator([]))
     if gutter:

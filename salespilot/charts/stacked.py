@@ -46,13 +46,14 @@ def stacked(
         axes.barh(places, values, left=start, height=0.7, color=colour, edgecolor="white", linewidth=0.6)
         for place, (value, begin) in enumerate(zip(values, start, strict=True)):
             short = book.money_short(value) if book.format_of(x) == "money" else book.cell(x, value)
-            if abs(value) > width * (0.018 * len(short) + 0.012):
+            if abs(value) > width * (0.0115 * len(short) + 0.012):
                 middle = begin + value / 2
                 ink = style.ink_on(to_rgba(colour))
                 axes.text(middle, place, style.plain(short), ha="center", va="center", fontsize=style.SMALL, color=ink)
         right += np.clip(values, 0, None)
         left += np.clip(values, None, 0)
     axes.set(yticks=places, ylim=(len(names) - 0.4, -0.6))
+    style.names(axes)
     axes.set_yticklabels([style.short(book.cell(y, name)) for name in names])
     axes.set_xlim(left.min() * 1.02, right.max() * 1.02 or 1)
     if left.min() < 0:

@@ -9,6 +9,7 @@ with 17 cm of text.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 import unicodedata
 import warnings
@@ -18,8 +19,9 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
-from matplotlib import font_manager
+from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -158,19 +160,17 @@ def _saved(drawn: Figure, kind: str, dpi: int = 200) -> bytes:
 
 def plain(text: str) -> str:
     """Text that matplotlib draws as it is: no formula between dollars, no control or direction marks."""
-    kept = "".join(" " if char.isspace() else char for char in text if unicodedata.category(char) not in _UNDRAWN)
-    return kept.replace("$", r"\$")
+    text = re.sub(r"[\t\n\v\f\r\u2028\u2029]+", " ", text)
+    return "".join(char for char in text if unicodedata.category(char) not in _UNDRAWN).replace("$", r"\$")
 
 
-# A narrow no-break space is a space to Python: it must survive.
 _UNDRAWN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def short(text: str, length: int = 30) -> str:
     """A name that fits: cut at ``length`` characters with an ellipsis, and drawable."""
-    text = " ".join(str(text).split(" "))[: 4 * length]
-    text = plain(text)
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    text = plain(text[: 4 * length]).replace(r"\$", "$")
+    return plain(text if len(text) <= length else text[: length - 1].rstrip() + "…")
 
 
 def wrapped(text: str, width: int) -> str:
@@ -190,6 +190,16 @@ def tick_axis(axes: Axes, which: str, kind: str | None, book: Phrasebook, *, cou
         mpl.ticker.MaxNLocator(nbins=count, integer=kind == "count", steps=[1, 2, 2.5, 5, 10], min_n_ticks=2)
     )
     axis.set_major_formatter(mpl.ticker.FuncFormatter(book.axis(kind or "number")))
+
+
+def halo() -> list[Any]:
+    """A white rim around text that lines and points may cross."""
+    return [patheffects.withStroke(linewidth=2.4, foreground="white")]
+
+
+def names(axes: Axes) -> None:
+    """The ticks at the left are names, to be read, not a scale."""
+    axes.tick_params(axis="y", labelcolor=TEXT)
 
 
 def grid(axes: Axes, which: str) -> None:
@@ -245,8 +255,11 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def place_labels(drawn: Figure, axes: Axes, points: Sequence[tuple[float, float, str]]) -> list[Text]:
-    """Writes each label beside its point where it covers neither another label, another labelled point nor the edge.
+def place_labels(
+    drawn: Figure, axes: Axes, points: Sequence[tuple[float, float, str]], others: np.ndarray | None = None
+) -> list[Text]:
+    """Writes each label beside its point, where it covers the fewest of the ``others`` (x and y in two columns) and
+    neither another label, another labelled point nor the edge.
 
     A label that finds no room is left out: an unreadable heap says less than a missing name. Points come in order of
     importance. Returns the labels written.
@@ -256,20 +269,30 @@ def place_labels(drawn: Figure, axes: Axes, points: Sequence[tuple[float, float,
     frame = axes.get_window_extent(renderer)
     spots = [axes.transData.transform((x, y)) for x, y, _ in points]
     taken = [mpl.transforms.Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in spots]
+    crowd = axes.transData.transform(others) if others is not None and len(others) else np.empty((0, 2))
     written: list[Text] = []
     for own, (x, y, word) in enumerate(points):
-        label = axes.annotate(word, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=SMALL, color=TEXT)
+        label = axes.annotate(
+            word, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=SMALL, path_effects=halo(), zorder=4
+        )
         label.set_in_layout(False)
+        best = None
         for dx, dy, ha, va in _AROUND:
             label.set(position=(dx, dy), ha=ha, va=va)
             box = label.get_window_extent(renderer).padded(1)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 4 and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4
-            if inside and not any(box.overlaps(other) for i, other in enumerate(taken) if i != own):
-                taken.append(box)
-                written.append(label)
-                break
-        else:
+            if not inside or any(box.overlaps(other) for i, other in enumerate(taken) if i != own):
+                continue
+            covered = int(((crowd > box.min) & (crowd < box.max)).all(axis=1).sum())
+            if best is None or covered < best[0]:
+                best = covered, (dx, dy, ha, va), box
+        if best is None:
             label.remove()
+            continue
+        _, (dx, dy, ha, va), box = best
+        label.set(position=(dx, dy), ha=ha, va=va)
+        taken.append(box)
+        written.append(label)
     return written
 
 

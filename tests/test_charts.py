@@ -1,0 +1,347 @@
+"""The forms: what is written on them, that nothing is cut, and that odd frames do no harm."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from salespilot import charts
+from salespilot.charts import style
+from salespilot.phrasebook import Phrasebook
+
+N = "\u202f"
+FR, EN = Phrasebook("_house", "fr"), Phrasebook("_house", "en")
+LONG = "Société anonyme de mécanique générale et d’outillage de précision du Val-de-Loire et Cie" * 3
+NAMES = [
+    "Ateliers Noël",
+    "Établissements Kervadec",
+    LONG,
+    "A $1$ & <b>\n\u202e{{7}}",
+    "Îles 🚀",
+    "Menuiserie",
+    "X",
+    "Y",
+]
+
+
+def customers(n: int = 40) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    revenue = np.sort(rng.lognormal(9, 1.5, n))[::-1]
+    share = revenue.cumsum() / revenue.sum()
+    before = np.concatenate([[0], share[:-1]])
+    return pd.DataFrame(
+        {
+            "name": [NAMES[i % len(NAMES)] for i in range(n)],
+            "rank": range(1, n + 1),
+            "net_revenue": np.where(np.arange(n) % 9 == 8, 0.0, revenue),
+            "cum_share": share,
+            "abc_class": np.where(before < 0.8, "A", np.where(before < 0.95, "B", "C")),
+            "contact_status": rng.choice(["seen", "remote_only", "not_seen"], n),
+            "visits": rng.poisson(4, n),
+            "potential": revenue * rng.lognormal(1, 1, n),
+            "gap_days": rng.integers(10, 400, n),
+            "mean_gap_days": rng.integers(10, 90, n).astype(float),
+            "coverage_rate": rng.random(n),
+            "low": 0.1,
+            "high": 0.9,
+            "segment": rng.choice(["core", "develop", "economy"], n),
+        }
+    )
+
+
+def cells() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "revenue_class": ["A", "A", "B", "P"],
+            "potential_class": ["1", "2", "3", "1"],
+            "segment": ["core_develop", "core", "economy", "conquest"],
+            "customer_count": [12, 8, 1234, 40],
+            "net_revenue": [1.2e6, 3.4e5, 45e3, 0.0],
+            "headroom": [2e6, 1e5, 3e3, 8e5],
+            "visits": [120, 80, 30, 4],
+            "misalignment": [0.12, -0.08, 0.01, None],
+        }
+    )
+
+
+def months(n: int = 24) -> pd.DataFrame:
+    month = pd.date_range("2024-07-01", periods=n, freq="MS")
+    parts = [pd.DataFrame({"month": month, "net_revenue": 1e5 * (i + 1), "segment": s}) for i, s in enumerate("ab")]
+    return pd.concat(parts).assign(partial=lambda frame: frame["month"] == month[-1])
+
+
+def lorenz() -> pd.DataFrame:
+    x = np.linspace(0, 1, 30)
+    parts = [("revenue", 6), ("visits", 4), ("headroom", 2)]
+    return pd.concat(
+        [pd.DataFrame({"customer_share": x, "cum_share": 1 - (1 - x) ** k, "measure": name}) for name, k in parts]
+    )
+
+
+def moves() -> pd.DataFrame:
+    pairs = [(a, b) for a in "ABCZ" for b in "ABCZ"]
+    return pd.DataFrame(
+        {"class_from": [a for a, _ in pairs], "class_to": [b for _, b in pairs], "customer_count": range(16)}
+    )
+
+
+def bridge() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"step": ["previous", "lost", "growing", "new", "current"], "amount": [1e6, -3e5, 4e5, 1e5, 1.2e6]}
+    )
+
+
+def deciles() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"decile": range(1, 11), "visits_per_customer": np.linspace(9, 0.2, 10), "headroom": np.linspace(1e5, 2e6, 10)}
+    )
+
+
+FORMS = {
+    "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
+    "bars with intervals": (
+        charts.bars,
+        customers,
+        {"x": "coverage_rate", "y": "name", "low": "low", "high": "high", "limit": 12},
+    ),
+    "curves": (charts.curves, lorenz, {}),
+    "decile_bars": (charts.decile_bars, deciles, {"line": "headroom"}),
+    "flow": (charts.flow, moves, {"source": "class_from", "target": "class_to", "order": list("ABCZ")}),
+    "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
+    "lines": (charts.lines, months, {"series": "segment", "partial": "partial"}),
+    "matrix": (charts.matrix, cells, {"colour_labels": ("today", "total")}),
+    "overdue": (charts.overdue, customers, {"amount": "net_revenue"}),
+    "pareto": (
+        charts.pareto,
+        customers,
+        {"zone": "abc_class", "band": "contact_status", "band_order": ("seen", "remote_only", "not_seen")},
+    ),
+    "scatter": (
+        charts.scatter,
+        customers,
+        {"x": "net_revenue", "y": "potential", "shares": (0.1, 1), "x_cuts": {"A": 20000, "C": 0}, "colour": "segment"},
+    ),
+    "scatter with zones": (
+        charts.scatter,
+        customers,
+        {"x": "net_revenue", "y": "visits", "zone_above": (1e-3, "today"), "zone_below": (1e-5, "total")},
+    ),
+    "stacked": (charts.stacked, customers, {"x": "net_revenue", "y": "name", "series": "abc_class", "order": "ABC"}),
+    "waterfall": (charts.waterfall, bridge, {}),
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    """All that is written on a figure, once it is laid out."""
+    figure.draw_without_rendering()
+    return [
+        text.get_text().replace(r"\$", "$") for text in figure.findobj(Text) if text.get_visible() and text.get_text()
+    ]
+
+
+def assert_whole(figure: Figure) -> None:
+    """Nothing passes the edge, and no text is smaller than the house allows."""
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    assert width * 2.54 == pytest.approx(17)
+    assert height * 2.54 < 25, "higher than a page"
+    assert box.x0 > -0.06, f"cut at the left: {box}"
+    assert box.y0 > -0.06, f"cut at the foot: {box}"
+    assert box.x1 < width + 0.06, f"cut at the right: {box}"
+    assert box.y1 < height + 0.06, f"cut at the top: {box}"
+    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 7.5
+
+
+@pytest.fixture(autouse=True)
+def _no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("book", [FR, EN], ids=["fr", "en"])
+def test_a_form_is_whole_and_in_its_language(name, book):
+    form, sample, options = FORMS[name]
+    figure = form(sample(), book, **options)
+    assert_whole(figure)
+    written = texts(figure)
+    assert not [text for text in written if re.search(r"\d[.,]\d{5}|nan|None", text)]
+    if book is FR:
+        assert not [text for text in written if "€" in text and f"{N}" not in text]
+    else:
+        assert not [text for text in written if re.search(r"\d\s?[%€]", text.replace("%", "", 1)) and "€" in text]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_frame_without_rows_gives_a_quiet_note(name):
+    form, sample, options = FORMS[name]
+    figure = form(sample().head(0), FR, **options)
+    assert_whole(figure)
+    assert texts(figure) == ["Aucune donnée à représenter"]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_one_row_is_enough(name):
+    form, sample, options = FORMS[name]
+    assert_whole(form(sample().iloc[[1]], FR, **options))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_missing_values_are_left_out(name):
+    form, sample, options = FORMS[name]
+    frame = sample()
+    for column in frame.select_dtypes("number"):
+        if column not in ("rank", "decile"):
+            frame[column] = frame[column].astype(float).where(np.arange(len(frame)) % 3 > 0)
+    assert_whole(form(frame, FR, **options))
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if name not in ("curves", "pareto", "flow")])
+def test_negative_values_are_drawn(name):
+    form, sample, options = FORMS[name]
+    frame = sample()
+    for column in frame.select_dtypes("number"):
+        if column not in ("rank", "decile"):
+            frame[column] = -frame[column].astype(float)
+    assert_whole(form(frame, FR, **options))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_same_figure_is_the_same_svg(name):
+    form, sample, options = FORMS[name]
+    first, second = (charts.svg(form(sample(), FR, **options)) for _ in range(2))
+    assert first == second
+    assert first.startswith("<svg")
+    assert "<text" not in first
+    assert not re.search(r'(?:href|src)="(?!#|data:)', first)
+
+
+def test_ids_take_the_prefix():
+    drawn = charts.svg(charts.bars(customers(), FR, x="net_revenue", y="name"), prefix="figure-3-")
+    ids = set(re.findall(r'\bid="([^"]*)"', drawn))
+    used = set(re.findall(r'href="#([^"]*)"', drawn)) | set(re.findall(r"url\(#([^)]*)\)", drawn))
+    assert ids
+    assert all(name.startswith("figure-3-") for name in ids | used)
+    assert used <= ids
+
+
+def test_png_is_a_picture():
+    assert charts.png(charts.bars(customers(), FR, x="net_revenue", y="name")).startswith(b"\x89PNG")
+
+
+def test_hostile_and_long_names_stay_plain_text():
+    written = texts(charts.bars(customers(8), FR, x="net_revenue", y="name"))
+    assert "A $1$ & <b> {{7}}" in written
+    assert any(text.startswith("Société anonyme") and text.endswith("…") and len(text) <= 30 for text in written)
+
+
+def test_pareto_names_its_classes_and_its_band():
+    frame = customers(40)
+    written = texts(charts.pareto(frame, FR, zone="abc_class", band="contact_status", band_order=("seen",)))
+    assert {"Vu", "Non vu", "À distance seulement", "Rang", "Part cumulée"} <= set(written)
+    for word, count in frame["abc_class"].value_counts().items():
+        assert f"{word}{N}: {count}" in written
+    assert f"80{N}%" in written
+
+
+def test_bars_say_their_values_and_what_was_cut():
+    frame = pd.DataFrame({"name": [f"n{i}" for i in range(40)], "net_revenue": np.arange(40) * 1000.0})
+    written = texts(charts.bars(frame, EN, x="net_revenue", y="name", limit=10))
+    assert {"€9,000", "n9", "The first 10 rows of 40."} <= set(written)
+    assert "n10" not in written
+
+
+def test_waterfall_hangs_each_step_where_the_last_one_ended():
+    axes = charts.waterfall(bridge(), FR).axes[0]
+    bars = [(bar.get_y(), bar.get_height()) for bar in axes.patches]
+    assert bars == [(0, 1e6), (1e6, -3e5), (7e5, 4e5), (1.1e6, 1e5), (0, 1.2e6)]
+    written = texts(axes.figure)
+    assert {"N-1", "Perdu", f"−300{N}k€", f"+400{N}k€", f"1,2{N}M€"} <= set(written)
+
+
+def test_matrix_writes_each_cell():
+    written = texts(charts.matrix(cells(), FR, colour_labels=("today", "total")))
+    assert {"A1", "C3", "Fonds + développement", f"Clients{N}: 12", f"CA net{N}: 1,2{N}M€", "▲", "▼"} <= set(written)
+    assert written.count("–") == 8
+
+
+def test_matrix_can_have_a_column_of_unknown_potential():
+    frame = cells().assign(potential_class=["1", "2", "?", "1"])
+    figure = charts.matrix(frame, FR, columns=("1", "2", "3", "?"))
+    assert_whole(figure)
+    assert "B?" in texts(figure)
+
+
+def test_flow_shows_each_side_with_its_total():
+    written = texts(charts.flow(moves(), FR, source="class_from", target="class_to", order=list("ABCZ")))
+    left = moves().groupby("class_from")["customer_count"].sum()
+    right = moves().groupby("class_to")["customer_count"].sum()
+    assert {f"A{N}: {left['A']}", f"Z{N}: {right['Z']}"} <= set(written)
+
+
+def test_curves_name_each_line_in_the_empty_corner():
+    figure = charts.curves(lorenz(), FR)
+    assert {"CA", "Visites", "Reste à gagner", "répartition égale"} <= set(texts(figure))
+    places = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+    assert all(x > y for word, (x, y) in places.items() if word != "répartition égale")
+
+
+def test_scatter_puts_what_is_not_positive_in_a_gutter():
+    frame = pd.DataFrame({"name": list("abc"), "net_revenue": [0.0, 1e3, 1e5], "potential": [1e4, 2e4, 3e5]})
+    figure = charts.scatter(frame, FR, x="net_revenue", y="potential")
+    left, middle, _ = figure.axes[0].collections[0].get_offsets()[:, 0]
+    assert 0 < left < middle
+    assert f"0{N}€" in texts(figure)
+    frame.loc[0, "net_revenue"] = -500.0
+    assert "≤ 0" in texts(charts.scatter(frame, FR, x="net_revenue", y="potential"))
+
+
+def test_five_thousand_points_are_one_picture():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(
+        {"name": "n", "net_revenue": rng.lognormal(9, 1, 5000), "potential": rng.lognormal(10, 1, 5000)}
+    )
+    figure = charts.scatter(frame, FR, x="net_revenue", y="potential")
+    assert_whole(figure)
+    drawn = charts.svg(figure)
+    assert drawn.count("<image") == 1
+    assert len(drawn) < 400_000
+
+
+def test_scatter_labels_do_not_overlap():
+    figure = charts.scatter(customers(300), FR, x="net_revenue", y="potential", top=15)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) >= 5
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_spread_moves_as_little_as_needed():
+    assert style.spread([0.0, 1.0, 5.0], 1) == [0.0, 1.0, 5.0]
+    assert style.spread([2.0, 2.0, 9.0], 1) == [1.5, 2.5, 9.0]
+    assert style.spread([3.0, 2.9, 2.8], 1) == pytest.approx([3.9, 2.9, 1.9])
+    assert style.spread([], 1) == []
+
+
+def test_lightness_parts_the_steps_of_a_ladder():
+    def lightness(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
+
+    for one, other in [(style.INK, style.PALE), (style.PALE, style.WARM), (style.INK, style.WARM)]:
+        assert abs(lightness(one) - lightness(other)) > 0.15
+
+
+def test_drawing_leaves_no_state_behind():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    charts.svg(charts.bars(customers(), FR, x="net_revenue", y="name"))
+    assert dict(mpl.rcParams) == before
