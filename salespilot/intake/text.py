@@ -115,6 +115,7 @@ def dialect(head: str, separator: str | None) -> tuple[str, str, Rows, int]:
             rows = list(islice(split(head, candidate, quote), HEAD_ROWS))
             header_row = find_header(rows)
             score = _regularity(rows, header_row) - (0.2 if not quote else 0.0)
+            score -= 0.5 if quote and _is_swallowed(head, candidate, rows) else 0.0
             if best is None or score > best[0] + 0.02:
                 best = (score, candidate, quote, rows, header_row)
     if separator and best:
@@ -139,8 +140,20 @@ def _regularity(rows: Rows, header_row: int) -> float:
         return 0.0
     share = sum(len(cells) == width for cells in full) / len(full)
     above = sum(1 for line, cells in rows if any(cells) and line < header_row)
-    swallowed = sum(cell.count("\n") > 20 for cells in full for cell in cells)
-    return share - (0.0 if header_row else 0.3) - min(0.02 * above, 0.2) - min(0.3 * swallowed, 0.6)
+    return share - (0.0 if header_row else 0.3) - min(0.02 * above, 0.2)
+
+
+def _is_swallowed(head: str, separator: str, rows: Rows) -> bool:
+    """Whether quotes that open and never close swallow records: ill-made quoting, and cells of several lines."""
+    if not any("\n" in cell for _, cells in rows for cell in cells):
+        return False
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator, strict=True)
+    try:
+        for _ in islice(reader, HEAD_ROWS):
+            pass
+    except csv.Error as error:
+        return "end of data" not in str(error) or reader.line_num > HEAD_ROWS
+    return False
 
 
 def _is_mostly_measured(rows: Rows, header_row: int) -> bool:
