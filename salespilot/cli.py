@@ -208,7 +208,7 @@ def _run(client: Path, names: tuple[str, ...], *, jobs: int, **options: Any) -> 
     click.echo(made.index)
     if made.failed:
         sys.exit(FAILED)
-    if any(entry.state == "not_run" for entry in made.entries if entry.name in names):
-        sys.exit(UNFIT if made.is_unfit else BAD)
-    if made.is_unfit:
+    if not made.is_fit:
         sys.exit(UNFIT)
+    if any(entry.state == "not_run" and entry.name in names for entry in made.entries):
+        sys.exit(BAD)

@@ -6,11 +6,12 @@ import ast
 import dataclasses
 import difflib
 import json
-import shutil
+import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its index page, and an entry for each report."""
+    """A finished run: its folder, its index page, an entry for each report, and whether the data were fit for any."""
 
     folder: Path
     index: Path
     entries: tuple[Entry, ...]
     remarks: tuple[str, ...] = ()
+    is_fit: bool = True
 
     @property
     def failed(self) -> tuple[Entry, ...]:
@@ -100,14 +102,15 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
         verdicts = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, client)
         making = _Making(opened, folder, language, tuple(formats), verdicts)
-        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-            entries = []
+        entries = []
+        with making.figures(), ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             for entry in pool.map(lambda plan: making.make(*plan), plans):
                 notify(entry)
                 entries.append(entry)
         page = index.index(folder, entries, making.book(None), client=client, as_of=opened.as_of, fitness=verdicts)
         _write_run(folder, opened, language, entries)
-    return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)))
+    is_fit = verdicts.is_any_fit([name for name, _, _ in plans])
+    return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)), is_fit)
 
 
 def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list[tuple[str, Path, Any]]:
@@ -171,6 +174,22 @@ class _Making:
         client = self.dataset.client
         return Phrasebook(name or "_house", self.language, client.currency if client else "EUR")
 
+    @contextmanager
+    def figures(self) -> Iterator[None]:
+        """While it lasts, kernels leave their figures as files where the run asks for them (format svg)."""
+        if "svg" not in self.formats:
+            yield
+            return
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".figures-") as place:
+            os.environ["SALESPILOT_FIGURES"] = place
+            try:
+                yield
+            finally:
+                del os.environ["SALESPILOT_FIGURES"]
+            (self.folder / "figures").mkdir(exist_ok=True)
+            for path in Path(place).iterdir():
+                path.replace(self.folder / "figures" / path.name)
+
     def make(self, name: str, notebook: Path, parameters: Any) -> Entry:
         book = self.book(name)
         title = book.say("title") if book.has("title") else name
@@ -209,7 +228,7 @@ class _Making:
             if "xlsx" in self.formats:
                 workbook(draft / f"{name}.xlsx", result, book, found=found)
         if {"html", "pdf"} & set(self.formats):
-            printed = html(executed, draft / f"{name}.html", client=opened.client)
+            printed = html(executed, draft / f"{name}.html")
             if "pdf" in self.formats and pdf(printed, draft / f"{name}.pdf") is None:
                 self.remarks.add(book.say("no_pdf_engine"))
             if "html" not in self.formats:
@@ -219,7 +238,6 @@ class _Making:
     def _clear(self, name: str) -> None:
         for path in self.folder.glob(f"{name}.*"):
             path.unlink()
-        shutil.rmtree(self.folder / f"{name}-figures", ignore_errors=True)
 
     def _deliver(self, draft: Path, names: Sequence[str]) -> dict[str, Path]:
         files = {}
@@ -229,12 +247,12 @@ class _Making:
         return files
 
 
-def _locked(client: Client) -> FileLock:
+def _locked(client: Client) -> AbstractContextManager[Any]:
     place = client.folder / ".salespilot"
     place.mkdir(exist_ok=True)
     lock = FileLock(place / "lock", timeout=0)
     try:
-        return lock.acquire().lock
+        return lock.acquire()
     except Timeout as error:
         raise RunError(f"another run is using {client.folder}: wait for it to end") from error
 
