@@ -1,0 +1,355 @@
+"""The page: all that a notebook may show. Each call displays one piece, in JupyterLab and in the printed report alike.
+
+A notebook holds calls like these and computes nothing::
+
+    page = sp.open_page("portfolio_review", client=client, as_of=as_of, months=months, language=language)
+    result = page.result
+    page.title()
+    page.findings()
+    page.section("concentration")
+    page.figure("pareto", sp.charts.pareto, result.customers, x="rank", y="cum_share")
+    page.table("top_customers", result.top_customers, rows=20)
+    page.method()
+
+Words come from the report's phrases: ``<key>_section`` and ``<key>_text``, ``<key>_figure`` and ``<key>_alt``,
+``<key>_table``. They may use the report's key figures and ``as_of``, ``start``, ``end``, ``months``, ``client``. In a
+consultant's own notebook, which has no phrases, the key itself is shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from IPython.display import display
+
+from salespilot import dataset as datasets
+from salespilot import markup, results
+from salespilot.brand import logo_source
+from salespilot.client import Brand
+from salespilot.conventions import SettingError, settings
+from salespilot.dataset import Dataset
+from salespilot.finding import Finding, Reason, Severity
+from salespilot.phrasebook import LANGUAGES, Phrasebook
+from salespilot.reports import REPORTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WHOLE_ROWS = 300
+CUT_ROWS = 100
+UNCUT_ROWS = 25
+PNG_DPI = 200
+KINDS = ("report", "sheet")
+ORDER = {Severity.ALERT: 0, Severity.WATCH: 1, Severity.GOOD: 2}
+
+
+def open_page(
+    name: str | None, *, client: str | Path, as_of: str = "", months: int = 12, language: str = "", **parameters: Any
+) -> Page:
+    """The page of one report on one client, its result computed or found.
+
+    ``name``: a report of the kit; None in a consultant's own notebook, whose page has no result. ``client``: the
+    client's folder, looked for from the current folder upwards. ``as_of``: an ISO date, empty for the last closed
+    month. ``months``: the length of the window, 0 for all. ``language``: fr or en, empty for the client's own.
+    ``parameters``: the report's own. Raises SettingError, which says what is allowed, on anything that does not fit.
+    """
+    if name and name not in REPORTS:
+        raise SettingError(f"no report {name!r}{_near(name, REPORTS)}")
+    if isinstance(months, bool) or not isinstance(months, int):
+        raise SettingError(f"months must be a whole number (0: everything), not {months!r}")
+    if not isinstance(as_of, str | date):
+        raise SettingError(f"as_of must be a date like 2026-06-30, not {as_of!r}")
+    if language not in ("", *LANGUAGES):
+        raise SettingError(f"language must be one of {', '.join(LANGUAGES)}, not {language!r}")
+    if not name and parameters:
+        raise SettingError(f"unknown name {min(parameters)!r}: a notebook of one's own has no parameters here")
+    module = REPORTS[name] if name else None
+    own = settings(module.Parameters, parameters, f"parameters of {name}") if module else None
+    dataset = datasets.open(_folder(client), as_of=as_of, months=months)
+    assert dataset.client is not None
+    book = Phrasebook(name or "", language or dataset.client.language, dataset.client.currency)
+    result, found = results.of(dataset, name, own) if name else (None, [])
+    return Page(dataset, name, own, result, found, book)
+
+
+def _near(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; reports are {', '.join(known)}"
+
+
+def _folder(client: str | Path) -> Path:
+    # A notebook opened in JupyterLab runs in its own folder, under papermill in the folder of the command.
+    for base in (Path.cwd(), *Path.cwd().parents):
+        if (base / client / "client.toml").is_file():
+            return base / client
+    return Path(client)
+
+
+class Page:
+    """One report as it is being shown.
+
+    ``dataset``, ``name``, ``parameters``, ``result``, ``found`` (the findings) and ``book`` (the words) are there for
+    the notebook to use; ``result`` is None in a consultant's own notebook.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        name: str | None,
+        parameters: Any,
+        result: Any,
+        found: Sequence[Finding],
+        book: Phrasebook,
+    ) -> None:
+        self.dataset = dataset
+        self.name = name
+        self.parameters = parameters
+        self.result = result
+        self.found = list(found)
+        self.book = book
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    # Words
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What fills the sentences of the page: the key figures, the period and the client."""
+        window = self.dataset.window
+        period = {"as_of": self.dataset.as_of, "start": window.start, "end": window.end, "months": self.dataset.months}
+        figures = dict(self.result.key_figures) if self.result is not None else {}
+        return figures | period | {"client": self._client_name}
+
+    @property
+    def _client_name(self) -> str:
+        return self.dataset.client.name if self.dataset.client else "—"
+
+    def _say(self, key: str, suffix: str, values: Mapping[str, Any]) -> str:
+        if not self.name and not self.book.has(key + suffix):
+            return key
+        return self.book.say(key + suffix, **self.values | dict(values))
+
+    def _label(self, kind: str, key: str) -> str:
+        # The same key keeps its number when its cell is run again.
+        taken = sum(1 for other, _ in self._numbers if other == kind)
+        return self.book.say(kind, n=self._numbers.setdefault((kind, key), taken + 1))
+
+    def _reason(self, key: str) -> str:
+        reasons: Mapping[str, Reason] = self.result.not_computable if self.result is not None else {}
+        missing = (
+            {f.name for f in dataclasses.fields(self.result) if getattr(self.result, f.name) is None} if reasons else ()
+        )
+        wanted = [reasons[key]] if key in reasons else [reasons[name] for name in sorted(missing) if name in reasons]
+        sentences = dict.fromkeys(self.book.say(reason.code, **reason.values) for reason in wanted)
+        return self.book.say("not_computable", reason=" ; ".join(sentences) or self.book.say("empty"))
+
+    # Pieces
+
+    def title(self, heading: str | None = None, *, kind: str = "report") -> None:
+        """The cover: title, client, period, author. A ``sheet`` prints a heading, without cover and contents.
+
+        ``heading`` is the title of a consultant's own notebook; reports of the kit have theirs in the phrases.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        cover = self._cover(heading, kind)
+        facts = "".join(
+            markup.element(
+                "div", markup.element("dt", markup.text(label)) + markup.element("dd", markup.text(value, 160))
+            )
+            for label, value in cover["facts"]
+        )
+        parts = [markup.element("p", markup.text(cover["eyebrow"]), "sp-eyebrow")]
+        parts.append(markup.element("h1", markup.text(cover["title"], 300)))
+        parts.append(markup.element("p", markup.text(cover["subtitle"]), "sp-subtitle") if cover["subtitle"] else "")
+        parts.append(markup.element("dl", facts, "sp-facts"))
+        _show(markup.element("header", "".join(parts), "sp-title"), cover["title"], part="title", cover=cover)
+
+    def _cover(self, heading: str | None, kind: str) -> dict[str, Any]:
+        book, client = self.book, self.dataset.client
+        signed = client.brand if client else Brand()
+        facts = [(book.say("client"), self._client_name), (book.say("period"), self._period())]
+        facts.append((book.say("as_of"), book.date(self.dataset.as_of)))
+        author = " – ".join(part for part in (signed.author, signed.firm) if part)
+        return {
+            "kind": kind,
+            "language": book.language,
+            "title": heading or self._say("title", "", {}),
+            "subtitle": self._say("subtitle", "", {}) if book.has("subtitle") else "",
+            "question": self._say("question", "", {}) if book.has("question") else "",
+            "eyebrow": book.say("eyebrow"),
+            "client": self._client_name,
+            "author": author,
+            "firm": signed.firm or "",
+            "facts": [*facts, (book.say("prepared_by"), author)] if author else facts,
+            "confidentiality": signed.confidentiality or "",
+            "contents": book.say("contents"),
+            "sort": book.say("sort_hint"),
+            "logo": logo_source(signed.logo),
+            "colours": {"primary": signed.primary, "accent": signed.accent},
+        }
+
+    def _period(self) -> str:
+        window = self.dataset.window
+        if self.dataset.months == 0:
+            return self.book.say("period_until", end=window.end)
+        between = self.book.say("period_between", start=window.start, end=window.end)
+        return f"{between} ({self.book.say('partial_month')})" if window.is_partial else between
+
+    def findings(self, limit: int = 5, codes: Sequence[str] | None = None) -> None:
+        """What matters most: severity, stake, observation and action of the first findings, gravest first.
+
+        ``codes`` keeps only these findings, without a heading, to show them beside their evidence.
+        """
+        kept = [finding for finding in self.found if codes is None or finding.code in codes]
+        kept.sort(key=lambda finding: (ORDER[finding.severity], -(finding.stake or 0)))
+        cards = "".join(self._card(finding) for finding in kept[:limit])
+        body = markup.element("div", cards, "sp-cards") if cards else markup.note(self.book.say("no_finding"))
+        heading = markup.element("h2", markup.text(self.book.say("findings_section"))) if codes is None else ""
+        _show(heading + body, self.book.say("findings_section"), part="findings")
+
+    def _card(self, finding: Finding) -> str:
+        badge = markup.element("span", markup.text(self.book.value(finding.severity.value)), "sp-badge")
+        stake = markup.element("span", markup.text(self._stake(finding)), "sp-stake") if self._stake(finding) else ""
+        sentence = self.book.say(f"{finding.code}_observation", **finding.values)
+        parts = [markup.element("div", badge + stake, "sp-card-head")]
+        parts.append(markup.element("p", markup.text(sentence), "sp-observation"))
+        if finding.severity is not Severity.GOOD and self.book.has(f"{finding.code}_action"):
+            label = markup.element("b", markup.text(self.book.say("action")))
+            action = self.book.say(f"{finding.code}_action", **finding.values)
+            parts.append(markup.element("p", f"{label} {markup.text(action)}", "sp-action"))
+        return markup.element("article", "".join(parts), f"sp-card sp-{finding.severity.value}")
+
+    def _stake(self, finding: Finding) -> str:
+        if finding.stake is None:
+            return "" if finding.severity is Severity.GOOD else self.book.say("stake_unpriced")
+        stake = self.book.say("stake_per_year", stake=finding.stake, kind=self.book.say(f"stake_{finding.stake_kind}"))
+        if finding.stake_low is None or finding.stake_high is None:
+            return stake
+        return f"{stake} ({self.book.money_short(finding.stake_low)} – {self.book.money_short(finding.stake_high)})"
+
+    def key_figures(self, *names: str) -> None:
+        """A strip of key figures, each with its heading; one that cannot be computed says so."""
+        tiles = []
+        for name in names:
+            shown = self.book.cell(name, self.result.key_figures[name])
+            value = markup.element("dd", markup.text(shown))
+            tiles.append(markup.element("div", markup.element("dt", markup.text(self.book.heading(name))) + value))
+        _show(markup.element("dl", "".join(tiles), "sp-figures"), part="key_figures")
+
+    def section(self, key: str, **values: Any) -> None:
+        """A numbered heading, and its paragraph where the phrases have one."""
+        heading = self._say(key, "_section", values)
+        body = markup.element("h2", markup.text(heading, 200))
+        if self.book.has(f"{key}_text"):
+            body += markup.element("p", markup.text(self._say(key, "_text", values)))
+        _show(body, heading, part="section")
+
+    def text(self, key: str, **values: Any) -> None:
+        """A paragraph: the phrase of that key."""
+        sentence = self._say(key, "", values)
+        _show(markup.element("p", markup.text(sentence)), sentence, part="text")
+
+    def figure(self, key: str, chart: Callable[..., Figure], frame: pd.DataFrame | None, **options: Any) -> None:
+        """A numbered picture with its message, an alternative text and its source.
+
+        ``chart(frame, book, **options)`` draws it. Without a frame, a line says why it cannot be drawn.
+        """
+        if frame is None:
+            self._absent(key, "_figure")
+            return
+        from matplotlib import pyplot
+
+        drawn = chart(frame, self.book, **options)
+        image = markup.svg(drawn)
+        _export(drawn, image, f"{self.name or 'notebook'}--{key}")
+        pyplot.close(drawn)
+        title, alt = self._say(key, "_figure", {}), self._say(key, "_alt", {})
+        parts = markup.caption(self._label("figure", key), title) + markup.picture(image, alt)
+        parts += markup.note(self.book.say("source_line", source=self._source(key)))
+        _show(markup.element("figure", parts, "sp-figure"), f"{title} {alt}", part="figure", key=key)
+
+    def _source(self, key: str) -> str:
+        if self.book.has(f"{key}_source"):
+            return self._say(key, "_source", {})
+        module = REPORTS.get(self.name or "")
+        tables = [name for name in (module.NEEDS if module else ()) if self.dataset.has(name)]
+        named = [self.book.say(f"table_{name}") for name in tables] or [self._client_name]
+        return ", ".join([*named, self._period()])
+
+    def table(
+        self,
+        key: str,
+        frame: pd.DataFrame | None,
+        rows: int | None = None,
+        columns: Sequence[str] | None = None,
+        sort: str | None = None,
+        bars: Sequence[str] = (),
+        shades: Sequence[str] = (),
+    ) -> None:
+        """A numbered table, with the headings and formats of ``_columns.toml``.
+
+        ``rows`` shows that many rows. ``columns`` chooses and orders the columns. ``sort`` names the column to sort by:
+        numbers and dates fall, text rises. ``bars`` and ``shades`` name columns drawn as bars or tints as well. Above
+        300 rows the first 100 are shown, and where the rest is.
+        """
+        if frame is None:
+            self._absent(key, "_table")
+            return
+        field = self._field_of(frame) or key
+        shown = _sorted(frame, sort)[list(columns or frame.columns)]
+        limit = rows if rows is not None else len(shown) if len(shown) <= WHOLE_ROWS else CUT_ROWS
+        whole = "sp-whole" if min(limit, len(shown)) <= UNCUT_ROWS else "sp-long"
+        drawn = markup.table(shown.head(limit), self.book, name=field, bars=bars, shades=shades)
+        title = self._say(key, "_table", {})
+        parts = markup.caption(self._label("table", key), title) + markup.element("div", drawn, "sp-scroll")
+        if shown.empty:
+            parts = markup.caption(self._label("table", key), title) + markup.note(self.book.say("empty"))
+        elif limit < len(shown):
+            sheet = self.book.say(f"sheet_{field}") if self.book.has(f"sheet_{field}") else field
+            parts += markup.note(self.book.say("rows_cut", shown=limit, total=len(shown), sheet=sheet))
+        _show(markup.element("figure", parts, f"sp-data {whole}"), title, part="table", key=key)
+
+    def _field_of(self, frame: pd.DataFrame) -> str | None:
+        fields = dataclasses.fields(self.result) if self.result is not None else ()
+        return next((field.name for field in fields if getattr(self.result, field.name) is frame), None)
+
+    def _absent(self, key: str, suffix: str) -> None:
+        reason = self._reason(key)
+        title = self._say(key, "_absent", {}) if self.book.has(f"{key}_absent") else ""
+        heading = markup.element("p", markup.text(title), "sp-caption") if title else ""
+        _show(markup.element("div", heading + markup.note(reason), "sp-absent"), reason, part=suffix.strip("_"))
+
+    def method(self) -> None:
+        """How the figures were made: thresholds and parameters in force, what the exports gave, reserves, version."""
+        from salespilot.report.method import method
+
+        _show(method(self.dataset, self.name, self.parameters, self.book), part="method")
+
+
+def _sorted(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+    if column is None:
+        return frame
+    rises = not (pd.api.types.is_numeric_dtype(frame[column]) or pd.api.types.is_datetime64_any_dtype(frame[column]))
+    return frame.sort_values(column, ascending=rises, kind="stable", na_position="last")
+
+
+def _export(figure: Figure, image: bytes, name: str) -> None:
+    # For slides: a run asked for figures as files names the folder in the environment of the kernel.
+    folder = os.environ.get("SALESPILOT_FIGURES")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / f"{name}.svg").write_bytes(image)
+        figure.savefig(Path(folder) / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def _show(html: str, plain: str = "", **metadata: Any) -> None:
+    bundle = {"text/html": markup.notebook_style() + markup.element("div", html, "sp")}
+    bundle["text/plain"] = markup.clean(plain or metadata["part"])
+    display(bundle, raw=True, metadata={"text/html": {"salespilot": metadata}})

@@ -1,0 +1,102 @@
+"""The foot of a report: thresholds and parameters in force, what the exports gave, reserves and version."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pandas as pd
+
+from salespilot import __version__, markup
+from salespilot.dataset import Dataset
+from salespilot.phrasebook import Phrasebook
+from salespilot.reports import REPORTS
+from salespilot.results import thresholds_of
+
+SHOWN_FILES = 60
+DIGITS_OF_HASH = 12
+
+
+def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook) -> str:
+    """The section as HTML. ``name`` None: a consultant's own notebook, which has no thresholds."""
+    parts = [markup.element("h2", markup.text(book.say("method_section")))]
+    if book.has("method_text"):
+        parts.append(markup.element("p", markup.text(book.say("method_text"))))
+    if name:
+        thresholds = thresholds_of(dataset, REPORTS[name])
+        parts += _subsection(book.say("thresholds"), _settings(thresholds, "threshold", book))
+    own = _settings(parameters, "parameter", book) if parameters is not None else {}
+    parts += _subsection(book.say("parameters"), _period(dataset, book) | own)
+    parts += _data(dataset, book)
+    parts += _reserves(dataset, book)
+    parts.append(markup.note(book.say("made_by", version=__version__)))
+    return "".join(parts)
+
+
+def _subsection(heading: str, rows: dict[str, str]) -> list[str]:
+    return [markup.element("h3", markup.text(heading)), markup.pairs(rows)] if rows else []
+
+
+def _settings(holder: Any, kind: str, book: Phrasebook) -> dict[str, str]:
+    return {
+        book.say(f"{kind}_{field.name}"): written(field.name, getattr(holder, field.name), book)
+        for field in dataclasses.fields(holder)
+    }
+
+
+def written(name: str, value: Any, book: Phrasebook) -> str:
+    """A setting as it is printed: its unit is in its name (``_share``, ``_days``, ``_hours``)."""
+    if isinstance(value, tuple | list):
+        return ", ".join(written(name, part, book) for part in value)
+    if isinstance(value, bool):
+        return book.flag(value)
+    if isinstance(value, int | float):
+        for unit, write in (("_share", book.percent), ("_days", book.days), ("_hours", book.hours)):
+            if name.endswith(unit):
+                return write(value)
+        return book.number(value)
+    return book.value(value) if isinstance(value, str) else book.date(value)
+
+
+def _period(dataset: Dataset, book: Phrasebook) -> dict[str, str]:
+    window = dataset.window
+    return {
+        book.say("as_of"): book.date(dataset.as_of),
+        book.say("period"): book.say("period_between", start=window.start, end=window.end),
+    }
+
+
+def _data(dataset: Dataset, book: Phrasebook) -> list[str]:
+    if dataset.intake is None:
+        return []
+    rows = [
+        {
+            "file": source.file,
+            "table": source.table,
+            "rows_read": source.rows_read,
+            "rows_kept": source.rows_kept,
+            "rows_rejected": source.rows_rejected,
+            "rows_set_aside": sum(source.set_aside.values()),
+            "sha256": source.sha256[:DIGITS_OF_HASH],
+        }
+        for source in dataset.intake.counts
+    ]
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return []
+    parts = [markup.element("h3", markup.text(book.say("data")))]
+    parts.append(markup.element("div", markup.table(frame.head(SHOWN_FILES), book, style="sp-small"), "sp-scroll"))
+    if len(frame) > SHOWN_FILES:
+        parts.append(markup.note(book.say("more_files", n=len(frame) - SHOWN_FILES)))
+    return parts
+
+
+def _reserves(dataset: Dataset, book: Phrasebook) -> list[str]:
+    sentences = [
+        book.say(f"issue_{issue.code}", **issue.values) for issue in dataset.issues if book.has(f"issue_{issue.code}")
+    ]
+    heading = markup.element("h3", markup.text(book.say("reserves")))
+    if not sentences:
+        return [heading, markup.element("p", markup.text(book.say("no_reserve")))]
+    items = "".join(markup.element("li", markup.text(sentence)) for sentence in dict.fromkeys(sentences))
+    return [heading, markup.element("ul", items)]
