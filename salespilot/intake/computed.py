@@ -11,7 +11,7 @@ from salespilot.intake.words import fold, synonyms
 
 Rows = Sequence[Mapping[str, str]]
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 _RESERVED = frozenset(
     "all and any as asc both case cast check collate column constraint create cross default desc distinct do else end"  # noqa: SIM905

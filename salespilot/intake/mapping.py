@@ -24,7 +24,7 @@ from salespilot.intake.computed import (
     with_closing,
 )
 from salespilot.intake.text import kind_of
-from salespilot.intake.words import Words, fold, synonyms
+from salespilot.intake.words import Words, fold, synonyms, unaccented
 from salespilot.tables import TABLES, Column, Table
 
 FITTING_SHARE = 0.8  # of the values that are not empty, how many must be readable as the column's type
@@ -35,13 +35,14 @@ _VAGUE = frozenset(
 )
 _BENIGN = frozenset("ligne line erp crm sap sage principal main interne export sale vente".split())  # noqa: SIM905
 _FLAGS = frozenset("true false vrai faux oui non yes no y n o 0 1 x".split())  # noqa: SIM905
-_MONTHS = "jan fev feb mar avr apr mai may juin jun juil jul aou aug sep oct nov dec"
-_PERIOD = re.compile(
-    rf"((19|20)\d\d[-/ ._]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/ ._](19|20)\d\d|m(0?[1-9]|1[0-2])"
-    rf"|({_MONTHS.replace(' ', '|')})[a-zûé]*\.?[-/ ._]?((19|20)?\d\d)?)",
-    re.IGNORECASE,
+_MONTHS = (
+    "jan(v|vier|uary)?|fev(r|rier)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?"
+    "|aout?|aug(ust)?|sept?(embre|ember)?|oct(obre|ober)?|nov(embre|ember)?|dec(embre|ember)?"
 )
-_SQL_NAME = re.compile(r'"[^"]+"|[A-Za-z_]\w*')
+_PERIOD = re.compile(
+    r"(19|20)\d\d[-/ ._]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/ ._](19|20)\d\d|m(0?[1-9]|1[0-2])"
+    rf"|({_MONTHS})\.?[-/ ._]?((19|20)?\d\d)?"
+)
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _fits(column: Column, value: str) -> bool:
     kind = kind_of(value)
     if column.type in ("date", "timestamp"):
         is_compact = bool(re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])", value))
-        return kind == "date" or is_compact or bool(_PERIOD.fullmatch(value))
+        return kind == "date" or is_compact or _is_period(value)
     if column.type in ("money", "number", "share", "integer"):
         return kind == "number"
     if column.type == "flag":
@@ -281,6 +282,10 @@ def _translate(
     return translated, unknown
 
 
+def _is_period(text: str) -> bool:
+    return _PERIOD.fullmatch(unaccented(text).strip().lower()) is not None
+
+
 def _wide(headers: Sequence[str]) -> tuple[str, ...]:
-    months = tuple(header for header in headers if _PERIOD.fullmatch(header.strip()))
+    months = tuple(header for header in headers if _is_period(header))
     return months if len(months) >= 4 else ()

@@ -6,6 +6,7 @@ accent on line 200,000 is enough to lose a row. Nothing is typed here: every cel
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,7 +93,7 @@ def sample(path: Path, layout: Layout, rows: int = 200) -> list[dict[str, str]]:
         found = islice(sheet_rows(path, layout.sheet), layout.header_row, layout.header_row + 2 * rows + HEADER_WITHIN)
     else:
         head = head_text(path, layout.encoding or "utf-8")
-        lines = head.splitlines(keepends=True)[max(layout.header_row - 1, 0) :]
+        lines = islice(io.StringIO(head, newline=""), max(layout.header_row - 1, 0), None)
         found = [cells for _, cells in split("".join(lines), layout.separator or ",", layout.quote)]
         found = found[1:] if layout.header_row else found
     kept = (row for row in found if any(row) and not _is_header(row, layout.headers))

@@ -89,8 +89,8 @@ def head_text(path: Path, encoding: str) -> str:
 def split(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
     """Records of a text with the physical line on which each begins."""
     if separator == "whitespace":
-        for number, line in enumerate(text.splitlines(), start=1):
-            yield number, line.split()
+        for number, blank_separated in enumerate(io.StringIO(text, newline=""), start=1):
+            yield number, blank_separated.split()
         return
     options: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **options)

@@ -81,6 +81,12 @@ def fold(text: str) -> Words:
     return frozenset(piece for token in _tokens(text) for piece in _cut(token))
 
 
+def unaccented(text: str) -> str:
+    """The text without accents and ligatures."""
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return text.replace("œ", "oe").replace("Œ", "OE")
+
+
 @cache
 def synonyms() -> Synonyms:
     """The synonyms shipped with the package."""
@@ -157,8 +163,7 @@ def _vocabulary() -> frozenset[str]:
 def _tokens(text: str) -> tuple[str, ...]:
     text = re.sub(r"\b([A-Za-z])\.([A-Za-z])(?:\.([A-Za-z]))?\b\.?", r"\1\2\3", text)
     text = re.sub(r"[nN][°º]|#", " num ", text).replace("%", " pct ")
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"__c\b", "", text.replace("œ", "oe").replace("Œ", "OE"))
+    text = re.sub(r"__c\b", "", unaccented(text))
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text).lower()
     text = re.sub(r"chiffres?[ _]*d?['’ _]*affaires?", "ca", text)
     text = re.sub(r"\bnumber[ _]of\b", "count", text)
