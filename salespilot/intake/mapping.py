@@ -39,6 +39,7 @@ _MONTHS = (
     "jan(v|vier|uary)?|fev(r|rier)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?"
     "|aout?|aug(ust)?|sept?(embre|ember)?|oct(obre|ober)?|nov(embre|ember)?|dec(embre|ember)?"
 )
+_SQL_NAME = re.compile(r'"[^"]+"|[^\W\d]\w*')
 _PERIOD = re.compile(
     r"(19|20)\d\d[-/ ._]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/ ._](19|20)\d\d|m(0?[1-9]|1[0-2])"
     rf"|({_MONTHS})\.?[-/ ._]?((19|20)?\d\d)?"
