@@ -93,6 +93,9 @@ def _scale(
         getattr(axes, f"set_{which}lim")(raw.min() - 0.05 * span, raw.max() + 0.05 * span)
         return raw, None
     low, high = float(positive.min()), float(positive.max())
+    if high < 10 * low:
+        middle = (low * high) ** 0.5
+        low, high = middle / 10**0.5, middle * 10**0.5
     width = max(high / low, 10.0) ** 0.06
     getattr(axes, f"set_{which}scale")("log")
     edge, places, gutter = low / width, raw, None

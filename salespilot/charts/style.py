@@ -50,6 +50,9 @@ WIDTH = 17.0
 SMALL = 7.5
 INCH = 2.54
 
+# A customer's name may hold an emoji that no font of ours has: a box is drawn, which is enough.
+UNKNOWN_GLYPH = "Glyph .* missing from font"
+
 P = ParamSpec("P")
 
 
@@ -109,7 +112,8 @@ def form(
 
     @wraps(draw)
     def drawn(frame: pd.DataFrame, book: Phrasebook, *args: P.args, **options: P.kwargs) -> Figure:
-        with mpl.rc_context(RC):
+        with mpl.rc_context(RC), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=UNKNOWN_GLYPH)
             return blank(book) if frame.empty else draw(frame, book, *args, **options)
 
     return drawn
@@ -152,8 +156,7 @@ def png(drawn: Figure, dpi: int = 200) -> bytes:
 def _saved(drawn: Figure, kind: str, dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context(RC), warnings.catch_warnings():
-        # A customer's name may hold an emoji that no font of ours has: a box is drawn, which is enough.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message=UNKNOWN_GLYPH)
         drawn.savefig(buffer, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else {"Software": None})
     return buffer.getvalue()
 
