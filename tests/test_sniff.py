@@ -134,7 +134,7 @@ def test_years_and_months_may_be_headers(write):
 def test_quotes_with_newlines_and_separators(write):
     path = write('id,"note\nlong",n\n1,"a, ""b""\nc",2\n3,d,4\n')
     seen = layout(path, {})
-    assert (seen.headers, seen.quote) == (("id", "note long", "n"), '"')
+    assert (seen.headers, seen.quote, seen.header_row) == (("id", "note long", "n"), '"', 2)
     assert sample(path, seen)[0] == {"id": "1", "note long": 'a, "b"\nc', "n": "2"}
 
 

@@ -42,7 +42,7 @@ class Layout:
     ``format``      csv, xlsx (any workbook), parquet, jsonl or json.
     ``encoding``    of text files, as Python names it; a byte-order mark is not part of the name.
     ``separator``   of text files: one character, or "whitespace" for runs of blanks.
-    ``header_row``  1-based physical line (text) or row (workbook) of the header; 0 when there is none.
+    ``header_row``  1-based physical line (text) or row (workbook) on which the header ends; 0 when there is none.
                     Of headers repeated one under the other the last counts: the data begin below it.
     ``headers``     names of all columns, blanks collapsed; an unnamed one is ``column_N``, a second one ``name_2``.
     ``quote``       quoting character of text files; "" when quotes are plain text.
@@ -93,9 +93,8 @@ def sample(path: Path, layout: Layout, rows: int = 200) -> list[dict[str, str]]:
         found = islice(sheet_rows(path, layout.sheet), layout.header_row, layout.header_row + 2 * rows + HEADER_WITHIN)
     else:
         head = head_text(path, layout.encoding or "utf-8")
-        lines = islice(io.StringIO(head, newline=""), max(layout.header_row - 1, 0), None)
+        lines = islice(io.StringIO(head, newline=""), layout.header_row, None)
         found = [cells for _, cells in split("".join(lines), layout.separator or ",", layout.quote)]
-        found = found[1:] if layout.header_row else found
     kept = (row for row in found if any(row) and not _is_header(row, layout.headers))
     padding = [""] * len(layout.headers)
     return [dict(zip(layout.headers, [*row, *padding], strict=False)) for row in islice(kept, rows)]

@@ -30,7 +30,7 @@ _NON_ASCII = re.compile(rb"[\x80-\xff]")
 _LEGACY = ("cp1252", "iso8859_15", "cp850", "mac_roman")
 _COMMON = frozenset("éèêëàâäîïôöûüùçœæÉÈÊÀÂÎÔÛÇŒñáíóúßÜÖÄ€£°²’«»…–—\u00a0\u202f")
 
-Rows = list[tuple[int, list[str]]]  # each record with the physical line on which it begins
+Rows = list[tuple[int, list[str]]]  # each record with the physical line on which it ends
 
 
 def encoding_of(path: Path) -> str:
@@ -87,14 +87,13 @@ def head_text(path: Path, encoding: str) -> str:
 
 
 def split(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
-    """Records of a text with the physical line on which each begins."""
+    """Records of a text with the physical line on which each ends."""
     if separator == "whitespace":
         for number, blank_separated in enumerate(io.StringIO(text, newline=""), start=1):
             yield number, blank_separated.split()
         return
     options: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **options)
-    line = 1
     while True:
         try:
             cells = next(reader)
@@ -102,8 +101,7 @@ def split(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str
             return
         except csv.Error:  # a field beyond the csv module's limit: a quote that never closes
             return
-        yield line, cells
-        line = reader.line_num + 1
+        yield reader.line_num, cells
 
 
 def dialect(head: str, separator: str | None) -> tuple[str, str, Rows, int]:

@@ -1,0 +1,148 @@
+"""``salespilot new``: the client.toml it writes is read back, says its doubts, and is never written twice."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from salespilot.client import ClientError, load
+from salespilot.intake.mapping import identifier
+from salespilot.intake.new import new
+
+INVOICES = (
+    "N° facture;Type pièce;Date facture;Code client;Raison sociale;Montant HT;Montant TTC\n"
+    "F001;Facture;03/04/2025;00012;Dupré;1 234,50 €;1 481,40 €\n"
+    "A002;Avoir;17/04/2025;00040;Œuvre;-12,00 €;-14,40 €\n"
+)
+CUSTOMERS = (
+    "Code client;Raison sociale;Code postal;Commercial;Date création;Chiffre d'affaires\n"
+    "00012;Dupré;69001;MARTIN Paul;01/02/2019;12000000\n00040;Œuvre;75002;DURAND Zoé;03/05/2020;800000\n"
+)
+
+
+@pytest.fixture
+def exports(tmp_path):
+    """A folder of French exports: two years of invoices, customers, products and one file that is none of it."""
+    folder = tmp_path / "received"
+    folder.mkdir()
+    (folder / "factures_2024.csv").write_text(INVOICES, encoding="cp1252")
+    (folder / "factures_2025.csv").write_text(INVOICES, encoding="cp1252")
+    (folder / "clients.csv").write_text(CUSTOMERS, encoding="utf-8-sig")
+    (folder / "produits.csv").write_text("Code;Libellé;Prix\nA1;Vis;1,00\n")
+    (folder / "empty.csv").write_text("")
+    return folder
+
+
+def test_french_exports(exports, tmp_path):
+    report = new(tmp_path / "delorme", sorted(exports.iterdir()))
+    client = load(tmp_path / "delorme")
+    assert (client.name, client.language, client.currency) == ("delorme", "fr", "EUR")
+    assert [source.table for source in client.sources] == ["customers", "customer_assignments", "sales_lines"]
+    customers, portfolios, sales = client.sources
+    assert customers.files == ("../received/clients.csv",)
+    assert sales.files == ("../received/factures_202*.csv",)
+    assert sales.columns["amount_net"] == "Montant HT"
+    assert sales.values["doc_type"] == {"Facture": "invoice", "Avoir": "credit_note"}
+    assert "company_revenue" not in customers.columns
+    assert portfolios.columns == {"customer_id": "Code client", "rep_id": "Commercial", "valid_from": "Date création"}
+    text = (tmp_path / "delorme" / "client.toml").read_text(encoding="utf-8")
+    assert '# company_revenue = "Chiffre d\'affaires"' in text
+    assert "# not used: Montant TTC" in text
+    lines = report.splitlines()
+    assert any("mapped" in line and "amount_net" in line and "'1 234,50 €'" in line for line in lines)
+    assert any("NOT ACTIVE" in line and "company_revenue" in line for line in lines)
+    assert any(line.startswith("not used") and "produits.csv" in line for line in lines)
+    assert any(line.startswith("not readable: empty.csv") for line in lines)
+    assert "currency EUR (its sign is in the exports)" in report
+
+
+def test_exports_inside_the_client_folder(exports, tmp_path):
+    folder = tmp_path / "inside"
+    shutil.copytree(exports, folder / "exports")
+    new(folder, [folder / "exports"])
+    assert load(folder).sources[0].files == ("exports/clients.csv",)
+
+
+def test_an_existing_client_is_refused_and_the_lines_printed(exports, tmp_path):
+    new(tmp_path / "delorme", [exports / "clients.csv"])
+    before = (tmp_path / "delorme" / "client.toml").read_bytes()
+    with pytest.raises(ClientError, match="exists") as refusal:
+        new(tmp_path / "delorme", [exports / "factures_2025.csv"])
+    assert '[[source]]\ntable = "sales_lines"\nfiles = ["../received/factures_2025.csv"]' in str(refusal.value)
+    assert (tmp_path / "delorme" / "client.toml").read_bytes() == before
+
+
+def test_nothing_readable_writes_nothing(exports, tmp_path):
+    with pytest.raises(ClientError, match=r"empty\.csv"):
+        new(tmp_path / "none", [exports / "empty.csv"])
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_glob_that_would_catch_another_file_is_not_written(exports, tmp_path):
+    (exports / "factures_2023_brouillon.csv").write_text("a;b\n1;2\n")
+    new(tmp_path / "delorme", [exports / "factures_2024.csv", exports / "factures_2025.csv"])
+    assert load(tmp_path / "delorme").sources[0].files == ("../received/factures_202[45].csv",) or load(
+        tmp_path / "delorme"
+    ).sources[0].files == ("../received/factures_2024.csv", "../received/factures_2025.csv")
+
+
+def test_names_with_brackets_stay_names(exports, tmp_path):
+    (exports / "ventes [2025].csv").write_text(INVOICES, encoding="utf-8")
+    new(tmp_path / "delorme", [exports / "ventes [2025].csv"])
+    (pattern,) = load(tmp_path / "delorme").sources[0].files
+    assert [path.name for path in exports.glob(pattern.removeprefix("../received/"))] == ["ventes [2025].csv"]
+
+
+def test_hostile_headers_and_values_stay_text(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(
+        '"Code ""client""\n[[source]]";Date facture;Montant HT;\x1b[31mrouge\n"\x1b]0;x\x07";03/01/2025;"1,0";"]\n#"\n'
+        'C2;04/01/2025;2,0;"</title>"\n'
+    )
+    report = new(tmp_path / "c", [path])
+    assert "\x1b" not in report
+    assert len(load(tmp_path / "c").sources) == 1
+
+
+def test_months_side_by_side_get_an_example(tmp_path):
+    path = tmp_path / "ventes.csv"
+    path.write_text(
+        "Code client;Date facture;janv. 2025;févr. 2025;mars 2025;avr. 2025;Montant HT\n1;03/01/2025;1;2;3;4;5\n"
+    )
+    report = new(tmp_path / "c", [path])
+    assert "months side by side: janv. 2025" in report
+    assert 'unpivot ventes on "janv. 2025"' in (tmp_path / "c" / "client.toml").read_text(encoding="utf-8")
+    assert load(tmp_path / "c").sources[0].sql is None
+
+
+def test_two_sources_of_one_table_are_said(exports, tmp_path):
+    (exports / "old.csv").write_text("InvoiceNo,InvoiceDate,CustomerID,Net amount\n1,2024-01-02,7,5.00\n")
+    report = new(tmp_path / "delorme", [exports / "old.csv", exports / "factures_2025.csv"])
+    assert "2 sources feed sales_lines" in report
+
+
+def test_retail(real_data, tmp_path):
+    files = sorted((real_data / "online_retail_2010_12").glob("*.csv"))
+    new(tmp_path / "retail", files)
+    client = load(tmp_path / "retail")
+    (sales,) = client.sources
+    assert (client.language, len(sales.files)) == ("en", 1)
+    assert sales.columns["amount_net"] == "Quantity * UnitPrice"
+    assert "'C%'" in sales.columns["doc_type"]
+
+
+def test_crm(real_data, tmp_path):
+    report = new(tmp_path / "crm", sorted((real_data / "maven_crm").glob("*.csv")))
+    sources = {source.table: source for source in load(tmp_path / "crm").sources}
+    assert set(sources) == {"customers", "opportunities", "reps"}
+    assert sources["customers"].columns["customer_id"] == "account"
+    assert sources["opportunities"].files[0].endswith("/sales_pipeline*.csv")
+    assert "products: no report uses them" in report
+
+
+def test_salesforce(real_data, tmp_path):
+    new(tmp_path / "sf", sorted((real_data / "salesforce_sample").glob("*.csv")))
+    sources = {source.table: source for source in load(tmp_path / "sf").sources}
+    assert set(sources) == {"customers", "opportunities", "opportunity_events"}
+    assert f"from {identifier('OpportunityHistory')}" in sources["opportunity_events"].sql
