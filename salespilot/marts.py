@@ -111,6 +111,16 @@ def customer_reps(sales_lines: Frame, start: date, end: date) -> Frame:
     )
 
 
+def customer_deliveries(sales_lines: Frame, start: date, end: date) -> Frame:
+    """One row a customer billed and another one delivered for it: net_revenue."""
+    return (
+        _between(sales_lines, "invoice_date", start, end)
+        .filter(nw.col("delivery_customer_id") != nw.col("customer_id"))
+        .group_by("customer_id", "delivery_customer_id")
+        .agg(net_revenue=_money("amount_net"))
+    )
+
+
 def customer_families(sales_lines: Frame, start: date, end: date) -> Frame:
     """One row a customer and product family: net_revenue."""
     return (
@@ -181,6 +191,7 @@ MARTS: Mapping[str, tuple[str, Callable[[Frame, date, date], Frame]]] = MappingP
         "customer_months": ("sales_lines", customer_months),
         "rep_months": ("sales_lines", rep_months),
         "customer_reps": ("sales_lines", customer_reps),
+        "customer_deliveries": ("sales_lines", customer_deliveries),
         "customer_families": ("sales_lines", customer_families),
         "customer_contacts": ("activities", customer_contacts),
         "rep_activities": ("activities", rep_activities),

@@ -1,0 +1,201 @@
+"""The lists of the portfolio review that are read row by row, cut out of its customers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from salespilot.dataset import Dataset
+from salespilot.inference import gini, hhi
+
+OPTIONAL = (
+    "coverage",
+    "reps",
+    "groups",
+    "deciles",
+    "curves",
+    "bridge",
+    "retention",
+    "rep_retention",
+    "life_cycle",
+    "migration",
+    "sleeping",
+    "costs",
+    "loss_makers",
+    "reallocation",
+    "actions",
+)
+OF_ACTIVITIES = (
+    "coverage",
+    "reps",
+    "groups",
+    "deciles",
+    "reallocation",
+    "service",
+    "coverage_rate",
+    "coverage_rate_a",
+    "revenue_covered_share",
+    "potential_covered_share",
+    "compliance",
+    "over_service_rate",
+    "misalignment_revenue",
+    "misalignment_margin",
+    "misalignment_headroom",
+    "misalignment_headroom_after",
+    "hours_moved",
+    "reallocation_gain",
+    "timed_share",
+)
+OF_PREVIOUS = (
+    "bridge",
+    "retention",
+    "rep_retention",
+    "life_cycle",
+    "migration",
+    "retention_gross",
+    "retention_net",
+    "attrition_rate",
+)
+BY_REP = {
+    "customers": "owner_id",
+    "reps": "rep_id",
+    "rep_retention": "rep_id",
+    "overdue": "owner_id",
+    "sleeping": "owner_id",
+    "loss_makers": "owner_id",
+    "reallocation": "rep_id",
+    "actions": "owner_rep_id",
+}
+SLEEPING_ROWS = 20
+TOP = (1, 5, 10)
+
+
+def concentration(frame: pd.DataFrame, has_previous: bool) -> pd.DataFrame:
+    """One row a measure: ``measure``, ``value`` of the period, ``value_previous``, ``kind`` (percent, number, count)."""
+    now = _measures(frame["net_revenue"])
+    before = _measures(frame["net_revenue_previous"]) if has_previous else {}
+    rows = [(name, kind, value, before.get(name, (kind, np.nan))[1]) for name, (kind, value) in now.items()]
+    return pd.DataFrame(rows, columns=["measure", "kind", "value", "value_previous"])
+
+
+def _measures(net: pd.Series) -> dict[str, tuple[str, float]]:
+    positive = np.sort(net[net > 0].to_numpy())[::-1]
+    if len(positive) == 0:
+        return {}
+    share = np.cumsum(positive) / positive.sum()
+    top = {f"top{k}_share": ("percent", float(share[min(k, len(share)) - 1])) for k in TOP}
+    fifth = int(np.ceil(0.2 * len(share) - 1e-9))
+    return top | {
+        "top20pct_share": ("percent", float(share[fifth - 1])),
+        "gini": ("number", gini(positive)),
+        "hhi": ("number", hhi(positive)),
+        "effective_customers": ("number", 1 / hhi(positive)),
+        "positive_customers": ("number", float(len(positive))),
+    }
+
+
+def overdue(frame: pd.DataFrame) -> pd.DataFrame:
+    """Customers late or dormant on their own rhythm, those who bought most over 24 months first."""
+    rows = frame[frame["buying_status"].isin(["late", "dormant"])]
+    rows = rows.sort_values(["past_revenue", "gap_days"], ascending=False, kind="stable")
+    columns = [
+        "customer_id",
+        "customer_name",
+        "owner_id",
+        "owner_name",
+        "abc_class",
+        "buying_status",
+        "past_revenue",
+        "order_days",
+        "mean_gap_days",
+        "gap_days",
+        "gap_ratio",
+        "order_probability",
+        "last_order_date",
+    ]
+    return rows.reset_index()[columns]
+
+
+def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """Euros that nobody goes after: headroom of customers not met or dormant, past revenue of dormant ones.
+
+    The 20 biggest: customer_id, customer_name, owner_id, owner_name, sleeping_amount (a year), sleeping_kind (headroom
+    or dormant), net_revenue, headroom, buying_status, contact_status, last_contact_date. None where neither is known.
+    """
+    is_dormant = frame["buying_status"].isin(["dormant"])
+    lost = (frame["past_yearly"] - frame["net_revenue"].clip(lower=0)).clip(lower=0).where(is_dormant, 0.0)
+    headroom = frame["headroom"].fillna(0.0)
+    if "contact_status" in frame:
+        headroom = headroom.where(frame["contact_status"].isin(["not_seen", "remote_only"]) | is_dormant, 0.0)
+    else:
+        headroom = headroom.where(is_dormant, 0.0)
+    rows = frame.assign(
+        sleeping_amount=np.maximum(headroom, lost),
+        sleeping_kind=np.where(headroom >= lost, "headroom", "dormant"),
+        contact_status=frame.get("contact_status", pd.Series(pd.NA, index=frame.index)),
+        last_contact_date=frame.get("last_contact_date", pd.Series(pd.NaT, index=frame.index)),
+    )
+    rows = rows[rows["sleeping_amount"] > 0]
+    if rows.empty:
+        return None
+    rows = rows.sort_values("sleeping_amount", ascending=False, kind="stable").head(SLEEPING_ROWS)
+    columns = [
+        "customer_id",
+        "customer_name",
+        "owner_id",
+        "owner_name",
+        "sleeping_amount",
+        "sleeping_kind",
+        "net_revenue",
+        "headroom",
+        "buying_status",
+        "contact_status",
+        "last_contact_date",
+    ]
+    return rows.reset_index()[columns]
+
+
+def loss_makers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Customers whose service costs more than their margin, the dearest first."""
+    rows = frame[frame["net_contribution"] < 0].sort_values("net_contribution", kind="stable")
+    columns = [
+        "customer_id",
+        "customer_name",
+        "owner_id",
+        "owner_name",
+        "abc_class",
+        "potential_class",
+        "net_revenue",
+        "gross_margin",
+        "cost_to_serve",
+        "net_contribution",
+        "f2f_count",
+        "max_affordable_visits",
+    ]
+    return rows.reset_index()[columns]
+
+
+def decisions(frame: pd.DataFrame) -> pd.DataFrame:
+    """decision, customer_count, customer_share, net_revenue, revenue_share; the most pressing first."""
+    from salespilot.diagnostics.portfolio_review.flags import DECISIONS
+
+    table = frame.groupby("decision").agg(customer_count=("net_revenue", "size"), net_revenue=("net_revenue", "sum"))
+    table = table.reindex([word for word in DECISIONS if word in table.index])
+    table.insert(1, "customer_share", table["customer_count"] / max(len(frame), 1))
+    total = table["net_revenue"].sum()
+    table["revenue_share"] = table["net_revenue"] / total if total > 0 else np.nan
+    return table.reset_index()
+
+
+def actions(dataset: Dataset) -> pd.DataFrame | None:
+    """Actions decided at earlier reviews of the portfolio: title, owner, due date, state, progress, ``is_overdue``."""
+    if not dataset.has("actions"):
+        return None
+    table = dataset.table("actions")
+    table = table[table["source"].isin(["portfolio", "abc"])]
+    table = table.assign(
+        owner_name=table["owner_rep_id"].map(dataset.names("reps")),
+        is_overdue=(table["due_date"] < pd.Timestamp(dataset.as_of)) & ~table["status"].isin(["done", "dropped"]),
+    )
+    columns = ["action_id", "title", "owner_rep_id", "owner_name", "due_date", "status", "progress", "is_overdue"]
+    return table.sort_values(["due_date", "action_id"])[columns].reset_index(drop=True)
