@@ -23,6 +23,7 @@ UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 LONGEST_CELL = 120
+LONGEST_WORD = 24
 LONGEST_TEXT = 1200
 NUMERIC = frozenset({"number", "count", "percent", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
@@ -103,8 +104,9 @@ def table(
     kinds = {column: kind_of(frame, column, book, name) for column in frame.columns}
     grounds = {column: _bar(frame[column]) for column in bars} | {column: _shade(frame[column]) for column in shades}
     head = "".join(
-        element("th", text(book.heading(column, name), LONGEST_CELL), kinds[column] or "", scope="col")
+        element("th", text(heading, LONGEST_CELL), kinds[column] or _long(heading), scope="col")
         for column in frame.columns
+        for heading in [book.heading(column, name)]
     )
     places = [(column, kinds[column], grounds.get(column), frame[column].tolist()) for column in frame.columns]
     rows = "".join(
@@ -138,9 +140,14 @@ def _cell(
     if kind and not is_missing(value):
         raw = f"{float(value):.6g}" if kind == "num" else str(value)[:10]
     order = f' data-v="{text(raw)}"' if raw is not None else ""
-    style = f' class="{kind}"' if kind else ""
+    style = f' class="{kind or _long(shown)}"' if kind or _long(shown) else ""
     back = f' style="{ground(place)}"' if ground and ground(place) else ""
     return f"<td{style}{order}{back}>{shown}</td>"
+
+
+def _long(shown: str) -> str:
+    """The class of a text that must be cut inside a word, or its column would be wider than the page."""
+    return "sp-longword" if any(len(word) > LONGEST_WORD for word in shown.split()) else ""
 
 
 def _bar(values: pd.Series) -> Callable[[int], str]:

@@ -15,6 +15,7 @@ from salespilot.results import thresholds_of
 
 SHOWN_FILES = 60
 DIGITS_OF_HASH = 12
+NOTHING = "—"
 
 
 def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook) -> str:
@@ -55,7 +56,9 @@ def written(name: str, value: Any, book: Phrasebook) -> str:
             if name.endswith(unit):
                 return write(value)
         return book.number(value)
-    return book.value(value) if isinstance(value, str) else book.date(value)
+    if isinstance(value, str):
+        return book.value(value) if value else NOTHING
+    return book.date(value)
 
 
 def _period(dataset: Dataset, book: Phrasebook) -> dict[str, str]:

@@ -15,10 +15,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-REMEDY = (
-    "no PDF: WeasyPrint finds no Pango and there is no Chromium, Chrome or Edge"
-    " (Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
-)
 BROWSERS = (
     "chromium",
     "chromium-browser",
@@ -33,14 +29,14 @@ BROWSERS = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 BROWSER_SECONDS = 120
-CONTENTS = re.compile(r'<nav class="sp-contents".*?</nav>', re.DOTALL)
+CONTENTS = re.compile(r"<nav\b.*?</nav>", re.DOTALL)
 ENTRY = re.compile(r'(<a href="#([\w-]+)">)')
 # Pango's caches are shared by the threads of a process.
 _one_at_a_time = Lock()
 
 
 def pdf(source: Path, target: Path) -> str | None:
-    """Print an HTML report to PDF; returns the engine's name, or None when there is none (see REMEDY).
+    """Print an HTML report to PDF; returns the engine's name, or None when there is none.
 
     The file is written whole or not at all.
     """
