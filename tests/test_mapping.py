@@ -6,7 +6,7 @@ import pytest
 
 from salespilot.intake import presets
 from salespilot.intake.mapping import identifier, propose
-from salespilot.intake.words import fold, language_of, synonyms
+from salespilot.intake.vocabulary import fold, language_of, synonyms
 from salespilot.tables import TABLES
 
 
@@ -46,13 +46,13 @@ def test_every_standard_name_means_its_column():
 
 
 def test_synonyms_name_only_what_exists():
-    from salespilot.intake import words
+    from salespilot.intake import vocabulary
 
-    for table, columns in words._raw().items():
+    for table, columns in vocabulary._raw().items():
         if table in ("files", "ignored", "values"):
             continue
         assert set(columns) <= set(TABLES[table].column_names), table
-    for column, values in words._raw()["values"].items():
+    for column, values in vocabulary._raw()["values"].items():
         table, name = column.split(".")
         assert set(values) == set(TABLES[table][name].choices) or set(values) < set(TABLES[table][name].choices), column
 

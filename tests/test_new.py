@@ -82,9 +82,8 @@ def test_nothing_readable_writes_nothing(exports, tmp_path):
 def test_a_glob_that_would_catch_another_file_is_not_written(exports, tmp_path):
     (exports / "factures_2023_brouillon.csv").write_text("a;b\n1;2\n")
     new(tmp_path / "delorme", [exports / "factures_2024.csv", exports / "factures_2025.csv"])
-    assert load(tmp_path / "delorme").sources[0].files == ("../received/factures_202[45].csv",) or load(
-        tmp_path / "delorme"
-    ).sources[0].files == ("../received/factures_2024.csv", "../received/factures_2025.csv")
+    files = ("../received/factures_2024.csv", "../received/factures_2025.csv")
+    assert load(tmp_path / "delorme").sources[0].files == files
 
 
 def test_names_with_brackets_stay_names(exports, tmp_path):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from salespilot.intake.words import fold, synonyms
+from salespilot.intake.vocabulary import fold, synonyms
 
 Rows = Sequence[Mapping[str, str]]
 

@@ -1,6 +1,6 @@
 """Which standard table an export is, and which of its headers is which column.
 
-A header is proposed when its words mean the column (words.py, synonyms.toml, presets) and its contents can be what the
+A header is proposed when its words mean the column (vocabulary.py, synonyms.toml, presets) and its contents can be what the
 column holds: a date column must hold dates. What is not plain is proposed as doubtful, with the reason.
 """
 
@@ -24,7 +24,7 @@ from salespilot.intake.computed import (
     with_closing,
 )
 from salespilot.intake.text import kind_of
-from salespilot.intake.words import Words, fold, synonyms, unaccented
+from salespilot.intake.vocabulary import Words, fold, synonyms, unaccented
 from salespilot.tables import TABLES, Column, Table
 
 FITTING_SHARE = 0.8  # of the values that are not empty, how many must be readable as the column's type

@@ -20,7 +20,7 @@ from salespilot.client import FILE, ClientError
 from salespilot.intake.computed import Match, identifier
 from salespilot.intake.mapping import Proposal, propose
 from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
-from salespilot.intake.words import fold, language_of, synonyms
+from salespilot.intake.vocabulary import fold, language_of, synonyms
 from salespilot.tables import TABLES
 
 SAMPLE_ROWS = 20_000  # of one file; sniff reads no further than the head anyway

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from salespilot.intake.words import Words, fold
+from salespilot.intake.vocabulary import Words, fold
 from salespilot.places import shared
 from salespilot.tables import TABLES
 
