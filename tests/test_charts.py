@@ -147,9 +147,7 @@ def assert_whole(figure: Figure) -> None:
     """Nothing passes the edge, and no text is smaller than the house allows."""
     texts(figure)
     width, height = figure.get_size_inches()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=style.UNKNOWN_GLYPH)
-        box = figure.get_tightbbox()
+    box = figure.get_tightbbox()
     assert width * 2.54 == pytest.approx(17)
     assert height * 2.54 < 25, "higher than a page"
     assert box.x0 > -0.06, f"cut at the left: {box}"
@@ -239,7 +237,7 @@ def test_png_is_a_picture():
 
 def test_hostile_and_long_names_stay_plain_text():
     written = texts(charts.bars(customers(8), FR, x="net_revenue", y="name"))
-    assert "A $1$ & <b> {{7}}" in written
+    assert {"A $1$ & <b> {{7}}", "Îles □"} <= set(written)
     assert any(text.startswith("Société anonyme") and text.endswith("…") and len(text) <= 30 for text in written)
 
 

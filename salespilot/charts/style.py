@@ -12,10 +12,9 @@ import io
 import re
 import textwrap
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib as mpl
@@ -49,9 +48,6 @@ DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 
 WIDTH = 17.0
 SMALL = 7.5
 INCH = 2.54
-
-# A customer's name may hold an emoji that no font of ours has: a box is drawn, which is enough.
-UNKNOWN_GLYPH = "Glyph .* missing from font"
 
 P = ParamSpec("P")
 
@@ -112,8 +108,7 @@ def form(
 
     @wraps(draw)
     def drawn(frame: pd.DataFrame, book: Phrasebook, *args: P.args, **options: P.kwargs) -> Figure:
-        with mpl.rc_context(RC), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=UNKNOWN_GLYPH)
+        with mpl.rc_context(RC):
             return blank(book) if frame.empty else draw(frame, book, *args, **options)
 
     return drawn
@@ -155,19 +150,24 @@ def png(drawn: Figure, dpi: int = 200) -> bytes:
 
 def _saved(drawn: Figure, kind: str, dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=UNKNOWN_GLYPH)
+    with mpl.rc_context(RC):
         drawn.savefig(buffer, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else {"Software": None})
     return buffer.getvalue()
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib draws as it is: no formula between dollars, no control or direction marks."""
+    """Text that matplotlib draws as it is: no formula between dollars, no control or direction marks, and a box for
+    what our fonts do not have (an emoji in a customer's name).
+    """
     text = re.sub(r"[\t\n\v\f\r\u2028\u2029]+", " ", text)
-    return "".join(char for char in text if unicodedata.category(char) not in _UNDRAWN).replace("$", r"\$")
+    kept = (char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    return "".join(char if ord(char) in _drawable() else "□" for char in kept).replace("$", r"\$")
 
 
-_UNDRAWN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+@cache
+def _drawable() -> frozenset[int]:
+    found = [font_manager.get_font(font_manager.findfont(family)).get_charmap() for family in RC["font.family"]]
+    return frozenset(point for charmap in found for point in charmap)
 
 
 def short(text: str, length: int = 30) -> str:
