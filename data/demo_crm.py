@@ -183,6 +183,9 @@ def _purge(deal: _Deal, events: list[tuple]) -> list[tuple]:
     ended = {e for e in events if e[0] == deal.number and (e[1] >= at or e[2] == "status" or e[4] in ("GAG", "PER"))}
     events = [e for e in events if e not in ended]
     stages_seen = [e[4] for e in events if e[0] == deal.number and e[2] == "stage"]
+    undone = sorted((e for e in ended if e[2] == "amount"), key=lambda e: e[1])
+    if undone:
+        deal.amount = float(undone[0][3])
     deal.stage, deal.status, deal.closed, deal.reason = "PER", "lost", PURGE_DAY, "autre"
     return [*events, (deal.number, at, "stage", stages_seen[-1], "PER"), (deal.number, at, "status", "open", "lost")]
 

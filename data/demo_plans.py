@@ -124,12 +124,12 @@ def targets(seed: int) -> pd.DataFrame:
     actual = _monthly_revenue(seed)
     rows = []
 
-    def put(year: int, version: int, set_on: date, yearly: dict[str, float]) -> None:
+    def put(year: int, version: int, set_on: date, yearly: dict[str, float], first_month: int = 1) -> None:
         levels: dict[tuple[str, str], float] = {}
         for rep, value in yearly.items():
             for key in (("rep", rep), ("team", TEAMS[rep]), ("company", "ALL")):
                 levels[key] = levels.get(key, 0.0) + value * (1.0 if key[0] == "rep" else 1 / 1.03)
-        for month in months(date(year, 1, 1), 12):
+        for month in months(date(year, first_month, 1), 13 - first_month):
             share = SEASON[month.month - 1] / sum(SEASON)
             for (level, entity), value in levels.items():
                 amount = round(value * share, -1)
@@ -140,12 +140,12 @@ def targets(seed: int) -> pd.DataFrame:
         put(year, 1, date(year - 1, 12, 4),
             {rep: v * float(rng.uniform(0.96, 1.08)) for rep, v in done.items() if v > 0 and rep != "R11"})  # fmt: skip
     cells = cell_targets(seed)
-    cells["R12"] += 0.45 * cells["R11"]  # set before anyone knew that R12 would leave
-    cells["R11"] *= 0.55
     wanted = {rep: v * float(rng.uniform(0.98, 1.03)) for rep, v in cells.items()}
     wanted[STRETCHED[0]] = cells[STRETCHED[0]] * STRETCHED[1]
-    put(2026, 1, date(2025, 12, 3), {rep: v for rep, v in wanted.items() if rep != "R11"})
-    put(2026, 2, date(2026, 3, 5), wanted)
+    # the first version knew nothing of R12's leaving; the second moves the rest of the year to R11
+    both = {"R12": wanted["R11"] + wanted["R12"]}
+    put(2026, 1, date(2025, 12, 3), {rep: v for rep, v in (wanted | both).items() if rep != "R11"})
+    put(2026, 2, date(2026, 3, 5), wanted | {"R12": 0.0}, first_month=3)
     for rep in REP_IDS:
         if rep == "R12":
             continue

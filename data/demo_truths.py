@@ -30,7 +30,7 @@ PORTFOLIO_TRUTHS: tuple[Line, ...] = (
     ("T01-R6", "customer", "000171", "14 visits done of 6 due, potential reached"),
     ("T01-R6", "customer", "000172", "9 visits done of 2 due, potential reached"),
     ("T01-R8", "rep", "R07", "more than a third of 64 customers without any contact in 12 months, activity normal"),
-    ("T01-R9", "rep", "R05", "logs a quarter of what the team logs, revenue normal"),
+    ("T01-R9", "rep", "R05", "logs a fifth of what the team logs, revenue normal"),
 )
 PORTFOLIO_DECOYS: tuple[Line, ...] = (
     ("T01-R1", "customer", "000212", "class A1, 10 visits of 12: above 80 %"),
@@ -73,9 +73,9 @@ MATRIX_TRUTHS: tuple[Line, ...] = (
     ("T10-R3", "customer", "000131", "C1, share 2.5 %"),
     ("T10-R3", "customer", "000132", "C1, share 2.9 %"),
     ("T10-R3", "customer", "000143", "C1, share 2.6 %"),
-    ("T10-R4", "customer", "000181", "class A, share 89 %"),
+    ("T10-R4", "customer", "000181", "class A, share 94 %"),
     ("T10-R4", "customer", "000174", "class A, share 99 %"),
-    ("T10-R5", "customer", "000184", "A3, from 66 to 46 k€"),
+    ("T10-R5", "customer", "000184", "A3, from 70 to 49 k€"),
     ("T10-R6", "customer", "000191", "headroom 422 k€, low confidence"),
     ("T10-R6", "customer", "000192", "headroom 408 k€, evaluated in September 2024"),
     ("T10-R6", "customer", "P0002", "prospect, headroom 820 k€, low confidence"),
@@ -85,13 +85,15 @@ MATRIX_TRUTHS: tuple[Line, ...] = (
 )
 MATRIX_DECOYS: tuple[Line, ...] = (
     ("T10-R1", "segment", "a2", "visits share far above its headroom share, but not a cell to release hours from"),
+    ("T10-R1", "segment", "b2", "visits share far above its headroom share, but not a cell to release hours from"),
     ("T10-R1", "segment", "c2", "hardly visited"),
+    ("T10-R2", "segment", "b1", "a development cell visited in proportion to its headroom"),
     ("T10-R2", "segment", "b2", "visits share above its headroom share"),
     ("T10-R2", "segment", "p2", "headroom without visits, but not a development cell"),
-    ("T10-R3", "customer", "000145", "C1, share 10.6 %"),
+    ("T10-R3", "customer", "000145", "C1, share 11 %"),
     ("T10-R3", "customer", "000138", "share 4 %, but C2"),
     ("T10-R3", "customer", "000137", "potential zero is unknown, not a share"),
-    ("T10-R4", "customer", "000182", "class A, share 57 %"),
+    ("T10-R4", "customer", "000182", "class A, share 61 %"),
     ("T10-R4", "customer", "000183", "share 95 %, but class B"),
     ("T10-R5", "customer", "000174", "A3, stable"),
     ("T10-R5", "customer", "000161", "falls, but A1"),

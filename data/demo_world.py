@@ -5,7 +5,7 @@ modules turn into invoices, visits and deals. Ordinary accounts are drawn at ran
 matrix that they are meant for; planted accounts are written by hand in ``PLANTED``.
 
 The plan is drawn so that, with the default conventions (80/95 cumulated shares), the cuts fall near:
-revenue A/B 43 k€, B/C 15 k€; potential 1/2 110 k€, 2/3 52 k€.
+revenue A/B 45 k€, B/C 13 k€; potential 1/2 120 k€, 2/3 56 k€.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CALENDAR_END = date(2026, 12, 31)
 LEFT_ON = date(2026, 2, 28)  # R12's last day
 NEW_SINCE = date(2026, 3, 1)  # R11's first day
 STOPPED_LOGGING = date(2025, 4, 1)  # R05
-LOGGED_SHARE = 0.25  # what R05 still logs
+LOGGED_SHARE = 0.2  # what R05 still logs
 SEASON = (0.95, 0.97, 1.10, 1.02, 0.93, 1.12, 0.92, 0.55, 1.12, 1.15, 1.08, 0.90)  # January to December
 
 # face-to-face and remote contacts a year, by cell (methods, section 11 c)
@@ -229,7 +229,7 @@ PLANTED = (
     _plant("000101", "a1", "R01", 1790, 1860, 1930, 2900, 30, 26, 52, method="declared", confidence="high"),
     # T01-R1 and its decoys
     _plant("000123", "a1", "R02", 290, 300, 310, 560, 2, 6, 30),
-    _plant("000187", "a2", "R06", 66, 68, 70, 100, 3, 5, 20),
+    _plant("000187", "a2", "R06", 66, 68, 70, 96, 3, 5, 20),
     _plant("000241", "a1", "R07", 140, 146, 150, 360, 4, 4, 24),
     _plant("000266", "a1", "R12", 90, 93, 95, 220, 9, 6, 20),
     _plant("000211", "a1", "R05", 200, 205, 210, 350, 12, 10, 26),
@@ -251,11 +251,11 @@ PLANTED = (
            credits=(Credit(date(2025, 9, 16), -640, date(2025, 2, 10)),)),
     _plant("000140", "n", "R04", 9, 5, 0, 6, 0, 2, 6, last=date(2025, 5, 12),
            credits=(Credit(date(2025, 8, 26), -1850, date(2025, 5, 12)),)),
-    _plant("000145", "c1", "R10", 12.7, 12.9, 13.1, 124, 6, 6, 8),
+    _plant("000145", "c1", "R10", 12.2, 12.4, 12.6, 115, 6, 6, 8),
     # T01-R3 and its decoys
     _plant("000141", "c3", "R06", 2.7, 2.6, 2.6, 2.8, 9, 6, 4),
     _plant("000142", "c3", "R02", 3.3, 3.4, 3.4, 3.4, 8, 10, 4),
-    _plant("000143", "c1", "R10", 4.8, 4.9, 5.0, 195, 8, 8, 4),
+    _plant("000143", "c1", "R10", 4.8, 4.9, 5.0, 195, 11, 8, 4),
     _plant("000144", "c3", "R02", 10.7, 10.8, 10.9, 11.8, 0, 3, 6),
     _plant("000146", "c3", "R09", 1.4, 1.4, 1.4, 1.7, 0, 2, 3),
     # T01-R4 and its decoys
@@ -283,15 +283,15 @@ PLANTED = (
     _plant("000167", "c3", "R03", 13.6, 13.4, 9.9, 13.8, 0, 3, 8),
     _plant("000168", "a2", "R04", 61, 62, 63, 88, 9, 8, 20, project=(date(2024, 10, 15), 98000)),
     # T01-R6 and its decoys
-    _plant("000171", "a3", "R04", 45.9, 46.3, 46.8, 47.0, 14, 8, 20),
+    _plant("000171", "a3", "R04", 48.4, 48.9, 49.5, 49.8, 14, 8, 20),
     _plant("000172", "b3", "R02", 21.5, 21.8, 22.0, 22.3, 9, 6, 14),
     _plant("000173", "a1", "R03", 248, 255, 262, 640, 19, 14, 30),
-    _plant("000174", "a3", "R06", 46.0, 46.2, 46.5, 47.1, 6, 6, 18),
+    _plant("000174", "a3", "R06", 48.2, 48.6, 49.0, 49.7, 6, 6, 18),
     # T10-R4, T10-R5 and their decoys
-    _plant("000181", "a2", "R03", 89, 90, 92, 103, 8, 8, 24),
-    _plant("000182", "a2", "R04", 57, 58, 59, 104, 8, 8, 20),
+    _plant("000181", "a2", "R03", 89, 90, 92, 98, 8, 8, 24),
+    _plant("000182", "a2", "R04", 57, 58, 59, 97, 8, 8, 20),
     _plant("000183", "b3", "R04", 32, 32.5, 33, 34.6, 2, 6, 14),
-    _plant("000184", "a3", "R02", 70, 66, 46.2, 47.0, 6, 7, 20),
+    _plant("000184", "a3", "R02", 73, 70, 49.2, 49.9, 6, 7, 20),
     # T10-R6 and its decoys
     _plant("000191", "a1", "R04", 188, 192, 198, 620, 13, 12, 26, confidence="low", method="declared"),
     _plant("000192", "a1", "R06", 162, 167, 172, 580, 13, 12, 26, potential_from=date(2024, 9, 16)),
@@ -299,19 +299,22 @@ PLANTED = (
     _plant("000194", "a1", "R06", 205, 210, 216, 590, 14, 12, 28, confidence="high",
            potential_from=date(2026, 2, 9), older_potential=(date(2024, 5, 13), 480000)),
     # T10-R7: revenue and potential are set on the cuts by _settle_near_cuts
-    _plant("000195", "b2", "R02", 41, 41.5, 42, 80, 6, 6, 16),
+    _plant("000195", "b2", "R02", 41, 41.5, 42, 80, 11, 8, 16),
     _plant("000196", "c2", "R03", 14, 14, 14, 50, 2, 4, 8),
 )  # fmt: skip
 
-# Ordinary accounts by planned cell: number, revenue range (k€), law of potential
+# How many ordinary accounts by planned cell; e2: on the edge between a2 and b2, visited so that it hardly matters
 ORDINARY = {
     "a1": 36, "a2": 18, "a3": 5, "a?": 3,
-    "b1": 12, "b2": 26, "b3": 46, "b?": 10,
+    "e2": 6, "b1": 12, "b2": 20, "b3": 46, "b?": 10,
     "c1": 2, "c2": 12, "c3": 90, "c?": 52,
     "p3": 24,  # former customers: nothing in the last window
 }  # fmt: skip
+# visits done as a share of those due, by planned cell: too many to the large, too few to B1, C1 and P1
+SERVED = {"a1": (1.05, 2.0), "a2": (1.0, 1.7), "a3": (0.9, 1.0), "a?": (1.0, 1.5), "e2": (0.9, 1.0), "b1": (0.3, 0.7),
+          "b2": (0.4, 1.0), "b3": (0.0, 1.0), "b?": (0.2, 0.8), "c1": (0.1, 0.3), "p1": (0.2, 0.8)}  # fmt: skip
 NEW_CUSTOMERS = {"a2": 2, "b2": 4, "b3": 4}
-PROSPECTS = {"p1": 22, "p2": 54, "p3": 56, "p?": 18}
+PROSPECTS = {"p1": 22, "p2": 57, "p3": 53, "p?": 18}
 GOALS = {
     "R01": 5.5,
     "R02": 2.0,
@@ -328,6 +331,7 @@ GOALS = {
 PORTFOLIOS = {"R01": 18, "R02": 38, "R03": 38, "R04": 36, "R05": 34, "R06": 38, "R07": 64, "R08": 22, "R09": 60,
               "R10": 18, "R12": 34}  # fmt: skip
 INSIDE_CELLS = ("c3", "c?", "b3", "p3")  # what the inside salesperson R09 holds
+LATE = 9  # ordinary customers silent for twice to three times their usual gap
 UNSEEN_BY_R07 = 0.36  # share of R07's portfolio without any contact
 GROUPS = 16  # besides the planted one
 
@@ -353,9 +357,14 @@ def _draw(cell: str, rng: np.random.Generator) -> tuple[float, float | None]:
         if column in "1":
             revenue = float(np.clip(rng.lognormal(np.log(165e3), 0.75), 66e3, 1.1e6))
         else:
-            revenue = float(rng.uniform(*{"2": (48e3, 82e3), "3": (45.6e3, 47.5e3), "?": (50e3, 120e3)}[column]))
+            revenue = float(rng.uniform(*{"2": (52e3, 74e3), "3": (47.5e3, 51e3), "?": (50e3, 120e3)}[column]))
     else:
-        low, high, power = {"b": (15.5e3, 41e3, 1.2), "c": (1.3e3, 13.8e3, 1.6), "p": (0, 0, 1)}[row]
+        low, high, power = {
+            "e": (41.5e3, 46.5e3, 1.0),
+            "b": (15.5e3, 40.5e3, 1.0),
+            "c": (1.3e3, 13.8e3, 1.6),
+            "p": (0, 0, 1),
+        }[row]
         revenue = low + (high - low) * float(rng.random()) ** power
     if column == "?":
         return revenue, None
@@ -365,7 +374,7 @@ def _draw(cell: str, rng: np.random.Generator) -> tuple[float, float | None]:
             potential = float(np.clip(rng.lognormal(np.log(520e3), 0.6), 160e3, 1.6e6))
     elif column == "2":
         potential = max(revenue * rng.uniform(1.3, 1.55), float(rng.uniform(56e3, 104e3)))
-        potential = min(potential, max(104e3, revenue * 1.28))
+        potential = min(potential, max(96e3, revenue * 1.28)) if row == "a" else potential
     else:
         potential = revenue * rng.uniform(1.0, 1.03) if row == "a" else revenue * rng.uniform(1.06, 1.3)
         potential = min(potential, 48e3) if row != "a" else potential
@@ -375,11 +384,9 @@ def _draw(cell: str, rng: np.random.Generator) -> tuple[float, float | None]:
 
 
 def _done(cell: str, rng: np.random.Generator) -> tuple[int, int]:
-    """Visits and remote contacts of an ordinary account: too many to the big, too few to B1 and C1."""
-    face, remote = POLICY[cell.replace("?", "2")]
-    low, high = {"a1": (1.05, 2.0), "a2": (1.0, 1.7), "a3": (0.9, 1.0), "a?": (1.0, 1.5), "b1": (0.3, 0.7),
-                 "b2": (0.4, 1.0), "b3": (0.0, 1.0), "b?": (0.2, 0.8), "c1": (0.1, 0.3), "p1": (0.2, 0.8),
-                 }.get(cell, (0.0, 0.0))  # fmt: skip
+    """Visits and remote contacts of an ordinary account in the last window."""
+    face, remote = POLICY[cell.replace("?", "2").replace("e", "a")]
+    low, high = SERVED.get(cell, (0.0, 0.0))
     visits = round(face * rng.uniform(low, high))
     if cell == "c2":
         visits = int(rng.random() < 0.4)
@@ -399,7 +406,7 @@ def _ordinary(seed: int) -> list[Account]:
             visits, remote = _done(cell, rng)
             growth = np.clip(rng.normal(0.03, 0.05, 2), -0.07, 0.14)
             path = (revenue / (1 + growth[0]) / (1 + growth[1]), revenue / (1 + growth[1]), revenue)
-            orders = {"a": int(np.clip(revenue / 6500, 18, 52)), "b": int(rng.integers(10, 19)),
+            orders = {"a": int(np.clip(revenue / 6500, 18, 52)), "b": int(rng.integers(10, 19)), "e": 18,
                       "c": int(rng.integers(3, 8)), "p": int(rng.integers(3, 7))}[cell[0]]  # fmt: skip
             account = Account(numbers.pop(), cell, "", path, potential, visits, remote, orders)
             if cell == "p3":  # bought little, then stopped
@@ -468,13 +475,26 @@ def _leave_unseen(accounts: list[Account], seed: int) -> list[Account]:
     return [replace(a, visits=0, remote=0) if a.customer_id in unseen else a for a in accounts]
 
 
+def _make_late(accounts: list[Account], seed: int) -> list[Account]:
+    """Stop a few regular buyers early enough to be late today, too late to be called dormant."""
+    rng = stream(seed, "late")
+    regular = [a for a in accounts if not a.planted and a.cell in ("a2", "b2", "b3") and 11 <= a.orders <= 18]
+    late = {str(i) for i in rng.choice([a.customer_id for a in regular if a.first == START], LATE, replace=False)}
+    return [
+        replace(a, last=working_day(AS_OF - timedelta(round(rng.uniform(2.25, 2.6) * 365 / a.orders))))
+        if a.customer_id in late
+        else a
+        for a in accounts
+    ]
+
+
 def _own(account: Account, seed: int) -> Account:
     """Date the owners: R12's customers go to R11 or stay orphans, a dozen moved at the start of 2025."""
     begin = date(2023, 1, 2) if account.first == START else account.first
     if account.rep == "R12":
         rng = stream(seed, "leaver" + account.customer_id)
         kept: tuple[tuple[str, date, date | None], ...] = (("R12", begin, LEFT_ON),)
-        if account.customer_id != "000266" and (account.cell[0] in "ab" or rng.random() < 0.5):
+        if account.customer_id != "000266" and (account.cell[0] in "abp" or rng.random() < 0.5):
             kept += (("R11", max(NEW_SINCE, begin), None),)
         return replace(account, owners=kept)
     is_mover = account.status == "customer" and not account.planted and int(account.customer_id[1:]) % 6 == 0
@@ -515,6 +535,7 @@ def _settle_near_cuts(accounts: list[Account]) -> list[Account]:
     revenue = class_cuts([a.revenue[2] for a in accounts])
     potential = class_cuts([max(a.potential, a.revenue[2]) for a in accounts if a.potential])
     near = {"000195": (revenue[0], potential[0]), "000196": (revenue[1], potential[1])}
+    near = {key: (r * 1.003, p * 1.003) for key, (r, p) in near.items()}  # no ties
     return [
         replace(a, revenue=(near[a.customer_id][0] * 0.97,) * 2 + (near[a.customer_id][0],),
                 potential=near[a.customer_id][1]) if a.customer_id in near else a
@@ -534,7 +555,7 @@ def _christen(accounts: list[Account], seed: int) -> list[Account]:
 def accounts(seed: int) -> tuple[Account, ...]:
     """Customers, then prospects, sorted by id."""
     ordinary = _deal_out(_ordinary(seed), seed)
-    customers = _leave_unseen(_group([*PLANTED, *ordinary], seed), seed)
+    customers = _make_late(_leave_unseen(_group([*PLANTED, *ordinary], seed), seed), seed)
     everyone = _settle_near_cuts(customers + _prospects(seed))
     everyone = sorted(everyone, key=lambda a: (a.status == "prospect", a.customer_id))
     return tuple(_own(a, seed) for a in _christen(everyone, seed))
