@@ -89,6 +89,7 @@ class Dataset:
     intake: Intake | None = None
     _sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _connection: Any = field(default=None, repr=False, compare=False)
+    _marts: dict[tuple[str, date, date], pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_frames(
@@ -133,10 +134,16 @@ class Dataset:
     def mart(self, name: str, window: Window | None = None) -> pd.DataFrame:
         """A mart (see :mod:`salespilot.marts`) over a period (default: the window), sorted by its key columns.
 
-        Frames of a table that was not exported are empty, with the mart's columns.
+        Frames of a table that was not exported are empty, with the mart's columns. Each is computed once.
         """
-        table, expression = MARTS[name]
         period = window or self.window
+        key = (name, period.start, period.end)
+        if key not in self._marts:
+            self._marts[key] = self._computed(name, period)
+        return self._marts[key].copy()
+
+    def _computed(self, name: str, period: Window) -> pd.DataFrame:
+        table, expression = MARTS[name]
         relation = self._connection.cursor().sql(f"select * from {table}")
         frame = expression(nw.from_native(relation), period.start, period.end).collect("pandas").to_native()
         keys = [c for c in frame.columns if c.endswith("_id") or c in ("month_index", "product_family", "type")]
