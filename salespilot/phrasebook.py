@@ -223,8 +223,7 @@ class Phrasebook:
         """The value written as its kind says (one of `KINDS`); missing values are "n. c." or "n/a"."""
         if kind not in KINDS:
             raise PhraseError(f"unknown kind {kind!r}; kinds are {', '.join(sorted(KINDS))}")
-        written: str = getattr(self, kind)(value)
-        return written
+        return str(getattr(self, kind)(value))
 
     def text(self, value: object) -> str:
         """Text as it is. Raises TypeError on a number or a date, which would print in nobody's language."""
@@ -239,6 +238,10 @@ class Phrasebook:
     def id(self, value: object) -> str:
         """A code as it is; a whole number (a year) without separators."""
         return str(int(value)) if isinstance(value, (int, np.integer)) and not is_flag(value) else self.text(value)
+
+    def column(self, value: object) -> str:
+        """Names of standard columns, parted by commas, as their headings."""
+        return ", ".join(self.heading(c) if self.knows(c) else c for c in self.text(value).split(", "))
 
     def flag(self, value: object) -> str:
         """Yes or no."""
@@ -364,7 +367,7 @@ class Phrasebook:
 # fmt: off
 KINDS = frozenset({
     "text", "id", "flag", "value", "number", "count", "percent", "money", "money_short", "date", "date_short", "month",
-    "month_short", "days", "hours",
+    "month_short", "days", "hours", "column",
 })
 # fmt: on
 """What a placeholder or a column may be; each is a method of Phrasebook."""
@@ -374,9 +377,7 @@ def _kind_of(value: object) -> str:
     """The kind of a value whose column is unknown."""
     if is_flag(value):
         return "flag"
-    if isinstance(value, date):
-        return "date"
-    return "text" if isinstance(value, str) else "number"
+    return "date" if isinstance(value, date) else "text" if isinstance(value, str) else "number"
 
 
 def _exact(value: object) -> Decimal:

@@ -258,6 +258,11 @@ def test_listed_words_are_translated_and_others_kept(fr, en):
     assert fr.cell("channel", "Web & Négoce") == "Web & Négoce"
 
 
+def test_standard_columns_are_named_by_their_headings(fr):
+    assert fr.format("column", "amount_net") == "Montant HT"
+    assert fr.format("column", "amount_net, Remise spéciale") == "Montant HT, Remise spéciale"
+
+
 def test_an_unknown_column_is_an_error_in_the_kit_and_its_own_heading_elsewhere(fr):
     with pytest.raises(PhraseError, match=r"_columns\.toml has no \[my_measure\]"):
         fr.heading("my_measure")
