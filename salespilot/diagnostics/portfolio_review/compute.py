@@ -142,7 +142,9 @@ def _contacts(
     years = coverage.activity_years(dataset, activities)
     coverage.cover(frame, done, cells.policy(dataset), people["is_logging"], years, dataset.window.start)
     visits = done["f2f_count"].sum()
-    travel = done["travel_minutes"].sum() / visits if done["travel_minutes"].sum() > 0 else thresholds.travel_min_default
+    travel = (
+        done["travel_minutes"].sum() / visits if done["travel_minutes"].sum() > 0 else thresholds.travel_min_default
+    )
     frame["hours_per_visit"] = frame["plan_hours"] + travel / 60
     timed = done["f2f_timed"] == done["f2f_count"]
     own = (done["f2f_minutes"] + done["travel_minutes"]) / 60 / done["f2f_count"].where(done["f2f_count"] > 0)
@@ -188,10 +190,10 @@ def _evolve(
         frame.loc[candidates.index, "is_seasonal_shift"] = shifted
     before = float(customers.totals(dataset, dataset.previous)["net_revenue"].sum())
     parts["bridge"] = evolution.bridge(frame, before, float(sales["net_revenue"].sum()))
-    parts["retention"] = evolution.retention(frame, dataset.conventions)
+    parts["retention"] = evolution.retention(frame, dataset.conventions.small_n_hide)
     parts["life_cycle"] = evolution.by_life_cycle(frame)
     parts["migration"] = evolution.migration(frame)
-    parts["rep_retention"] = evolution.rep_retention(frame, dataset.conventions)
+    parts["rep_retention"] = evolution.rep_retention(frame, dataset.conventions.small_n_hide)
     if parts["rep_retention"].empty:
         parts["rep_retention"], missing["rep_retention"] = None, absent("customer_assignments")
 

@@ -128,7 +128,7 @@ def cover(
     """Add to the customers what was done for them against the policy of their cell.
 
     f2f_count, remote_count, visit_hours, target_f2f, compliance (done / target), over_service (extra visits),
-    contact_status (met, remote_only, not_seen, unknown), hours_per_visit (planned: visit, preparation, travel), and
+    contact_status (met, met_group: another site is, remote_only, not_seen, unknown), hours_per_visit (planned: visit, preparation, travel), and
     the same targets and contacts summed over the group. A customer new in the period is owed visits since its first
     order only. Where the owner does not log, the status is unknown.
     """
@@ -149,8 +149,8 @@ def cover(
     frame["group_contacts"] = frame["group_f2f"] + group["remote_count"].transform("sum")
     frame["is_logged"] = frame["owner_id"].map(logging).astype("boolean").fillna(True).astype(bool)
     frame["contact_status"] = np.select(
-        [frame["f2f_count"] > 0, ~frame["is_logged"], frame["remote_count"] > 0],
-        ["met", "unknown", "remote_only"],
+        [frame["f2f_count"] > 0, ~frame["is_logged"], frame["group_f2f"] > 0, frame["remote_count"] > 0],
+        ["met", "unknown", "met_group", "remote_only"],
         "not_seen",
     )
 

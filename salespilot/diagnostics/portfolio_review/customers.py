@@ -14,13 +14,12 @@ from salespilot.diagnostics.portfolio_review.settings import Thresholds
 from salespilot.inference import silence_probability
 
 BEFORE = 24
+NEVER = Window(date(1900, 1, 1), date(1900, 1, 1))
 
 
 def totals(dataset: Dataset, window: Window | None) -> pd.DataFrame:
     """Sales by customer over a period, indexed by customer_id; unattributed lines under the index ``None``'s NaN."""
-    if window is None:
-        return dataset.mart("customer_sales", Window(date(1900, 1, 1), date(1900, 1, 1))).set_index("customer_id")
-    return dataset.mart("customer_sales", window).set_index("customer_id")
+    return dataset.mart("customer_sales", window or NEVER).set_index("customer_id")
 
 
 def reference_day(dataset: Dataset, history: pd.DataFrame) -> pd.Timestamp:
@@ -38,8 +37,8 @@ def population(dataset: Dataset, history: pd.DataFrame) -> pd.DataFrame:
     """
     listed = dataset.table("customers").set_index("customer_id")
     owners = dataset.owners.set_index("customer_id").reindex(listed.index)
-    has_bought = listed.index.isin(history.index)
-    is_customer = listed["status"].isin(["customer", "lost"]).to_numpy(dtype=bool)
+    has_bought = history.index.get_indexer(listed.index) >= 0
+    is_customer = ((listed["status"] == "customer") | (listed["status"] == "lost")).to_numpy(dtype=bool)
     is_known = owners["rep_id"].notna().to_numpy() | dataset.has("customers")
     is_ours = ~listed["is_intercompany"].astype("boolean").fillna(False).to_numpy(dtype=bool)
     kept = has_bought | (is_customer & is_known & is_ours)

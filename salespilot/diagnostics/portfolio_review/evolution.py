@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from salespilot.conventions import Conventions
 from salespilot.diagnostics.portfolio_review.settings import Thresholds
-from salespilot.inference import shrunk_rates, wilson
+from salespilot.inference import Z95, shrunk_rates, wilson
 
 STEPS = ("new", "won_back", "growing", "stable", "declining", "lost", "negative")
 LIFE = ("start", "growth", "mature", "ageing")
@@ -45,67 +44,70 @@ def bridge(frame: pd.DataFrame, total_before: float, total_now: float) -> pd.Dat
     groups = groups[groups["size"] > 0]
     rest = (total_now - frame["net_revenue"].sum()) - (total_before - frame["net_revenue_previous"].sum())
     rows = [("previous", int((frame["net_revenue_previous"] > 0).sum()), total_before)]
-    rows += [(step, int(size), float(amount)) for step, (size, amount) in zip(groups.index, groups.to_numpy(), strict=True)]
+    rows += [
+        (step, int(size), float(amount)) for step, (size, amount) in zip(groups.index, groups.to_numpy(), strict=True)
+    ]
     if abs(rest) >= 0.005:
         rows.append(("unattributed", 0, float(rest)))
     rows.append(("current", int((frame["net_revenue"] > 0).sum()), total_now))
     return pd.DataFrame(rows, columns=["step", "customer_count", "bridge_amount"])
 
 
-def retained(now: pd.Series, before: pd.Series) -> dict[str, float]:
-    """Gross and net retention and attrition of the customers active before; NaN where there is none.
+def retained(now: pd.Series, before: pd.Series, segment: pd.Series) -> pd.DataFrame:
+    """Retention of the customers active before, by segment (those without one are left out); one row a segment.
 
-    GRR = Σ min(max(now, 0), before) / Σ before; NRR = Σ max(now, 0) / Σ before; attrition = lost / active before.
+    customers_previous, customers_lost, attrition_rate = lost / active before, retention_gross = Σ min(max(now, 0),
+    before) / Σ before with its 95 % bounds gross_low and gross_high (a ratio of two sums over customers),
+    retention_net = Σ max(now, 0) / Σ before, attrition_low and attrition_high (Wilson), attrition_shrunk.
     """
-    active = before > 0
-    kept, base = now[active].clip(lower=0), before[active]
-    count, lost = int(active.sum()), int((kept <= 0).sum())
-    total = base.sum()
-    return {
-        "customers_previous": count,
-        "customers_lost": lost,
-        "attrition_rate": lost / count if count else np.nan,
-        "retention_gross": float(np.minimum(kept, base).sum() / total) if count else np.nan,
-        "retention_net": float(kept.sum() / total) if count else np.nan,
-    }
+    active = (before > 0) & segment.notna()
+    table = pd.DataFrame({"segment": segment[active], "before": before[active], "kept": now[active].clip(lower=0)})
+    table["secured"] = np.minimum(table["kept"], table["before"])
+    table["is_lost"] = table["kept"] <= 0
+    groups = table.groupby("segment")
+    sums = groups[["before", "kept", "secured"]].sum()
+    count, lost = groups.size(), groups["is_lost"].sum()
+    gross = sums["secured"] / sums["before"]
+    error = table["secured"] - table["segment"].map(gross).astype(float) * table["before"]
+    spread = np.sqrt((error**2).groupby(table["segment"]).sum() * count / (count - 1).clip(lower=1)) / sums["before"]
+    rows = pd.DataFrame({"customers_previous": count, "customers_lost": lost.astype(int)})
+    rows["attrition_rate"] = lost / count
+    rows["attrition_low"], rows["attrition_high"] = wilson(lost, count)
+    rows["attrition_shrunk"] = shrunk_rates(lost, count)
+    rows["retention_gross"] = gross
+    rows["gross_low"], rows["gross_high"] = (gross - Z95 * spread).clip(lower=0), (gross + Z95 * spread).clip(upper=1)
+    rows["retention_net"] = sums["kept"] / sums["before"]
+    rows["life_years"] = 1 / rows["attrition_rate"].where(rows["attrition_rate"] > 0)
+    return rows
 
 
-def retention(frame: pd.DataFrame, conventions: Conventions) -> pd.DataFrame:
-    """Retention in total and by the class of the previous period, with Wilson bounds and the shrunk attrition.
+def retention(frame: pd.DataFrame, small: int) -> pd.DataFrame:
+    """`retained` in total (segment "total", first) and by class of the previous period; life_years = 1 / attrition.
 
-    segment ("total", "A", "B", "C"), customers_previous, customers_lost, attrition_rate, attrition_low,
-    attrition_high, attrition_shrunk, retention_gross, retention_net, life_years (1 / attrition). Rates of fewer than
-    ``small_n_hide`` customers are NaN.
+    Rates of fewer than ``small`` customers are NaN.
     """
-    rows = [{"segment": "total"} | retained(frame["net_revenue"], frame["net_revenue_previous"])]
-    for word in "ABC":
-        part = frame[frame["class_from"] == word]
-        rows.append({"segment": word} | retained(part["net_revenue"], part["net_revenue_previous"]))
-    return _judged(pd.DataFrame(rows), conventions)
+    now, before = frame["net_revenue"], frame["net_revenue_previous"]
+    whole = retained(now, before, pd.Series("total", index=frame.index))
+    classes = retained(now, before, frame["class_from"])
+    rows = pd.concat([whole, classes]).reindex(["total", "A", "B", "C"])
+    counts = ["customers_previous", "customers_lost"]
+    rows[counts] = rows[counts].fillna(0).astype(int)
+    return _counted(rows, small).rename_axis("segment").reset_index()
 
 
-def rep_retention(frame: pd.DataFrame, conventions: Conventions) -> pd.DataFrame:
-    """Retention by salesperson who holds the customers today: rep_id, owner_name and the columns of `retention`."""
-    rows = []
-    for rep, part in frame[frame["in_portfolio"]].groupby("owner_id"):
-        line = {"rep_id": rep, "owner_name": part["owner_name"].iloc[0]}
-        rows.append(line | retained(part["net_revenue"], part["net_revenue_previous"]))
-    if not rows:
-        return pd.DataFrame(columns=["rep_id", "owner_name", "customers_previous"])
-    return _judged(pd.DataFrame(rows), conventions)
+def rep_retention(frame: pd.DataFrame, small: int) -> pd.DataFrame:
+    """`retained` by salesperson who holds the customers today: rep_id, owner_name and its columns."""
+    held = frame[frame["in_portfolio"]]
+    rows = _counted(retained(held["net_revenue"], held["net_revenue_previous"], held["owner_id"]), small)
+    names = held.drop_duplicates("owner_id").set_index("owner_id")["owner_name"]
+    rows.insert(0, "owner_name", names.reindex(rows.index))
+    return rows.rename_axis("rep_id").reset_index()
 
 
-def _judged(table: pd.DataFrame, conventions: Conventions) -> pd.DataFrame:
-    lost, count = table["customers_lost"], table["customers_previous"]
-    table["attrition_low"], table["attrition_high"] = wilson(lost, count)
-    parts = table.get("segment", pd.Series("", index=table.index)) != "total"
-    table["attrition_shrunk"] = table["attrition_rate"]
-    table.loc[parts, "attrition_shrunk"] = shrunk_rates(lost[parts], count[parts])
-    table["life_years"] = 1 / table["attrition_rate"].where(table["attrition_rate"] > 0)
-    rates = [c for c in table.columns if c not in ("segment", "rep_id", "owner_name", "customers_previous", "customers_lost")]
-    few = count < conventions.small_n_hide
-    table.loc[few, [c for c in rates if c != "attrition_shrunk"]] = np.nan
-    return table
+def _counted(rows: pd.DataFrame, small: int) -> pd.DataFrame:
+    rates = rows.columns.difference(["customers_previous", "customers_lost", "attrition_shrunk"])
+    rows.loc[rows["customers_previous"] < small, rates] = np.nan
+    return rows
 
 
 def life_cycle(frame: pd.DataFrame, growth: float) -> pd.Series:
@@ -149,10 +151,12 @@ def eroding_by_season(
     ``period`` months long. True where most of the revenue falls in three neighbouring months of the year, the
     customer is not late on its own rhythm, and the fall disappears when both periods are moved back by a month or two.
     """
-    months = months[months["customer_id"].isin(candidates.index)]
+    months = months[candidates.index.get_indexer(months["customer_id"]) >= 0]
     age = last_month - months["month_index"]
     table = months.assign(age=age).pivot_table("net_revenue", "customer_id", "age", aggfunc="sum", fill_value=0.0)
-    table = table.reindex(index=candidates.index, columns=range(2 * period + thresholds.seasonal_shift_months)).fillna(0.0)
+    table = table.reindex(index=candidates.index, columns=range(2 * period + thresholds.seasonal_shift_months)).fillna(
+        0.0
+    )
     values = table.to_numpy(dtype=float)
     year = np.zeros((len(values), 12))
     for lag in range(2 * period):

@@ -48,7 +48,9 @@ def flags(customers: pd.DataFrame, thresholds: Thresholds, is_separating: bool) 
     if not is_separating:
         return table
     small = customers["abc_class"].isin(["C", "Z"])
-    table["nugget"] = small & (customers["potential_class"] == "1") & ~is_dormant.where(customers["abc_class"] == "C", False)
+    table["nugget"] = (
+        small & (customers["potential_class"] == "1") & ~is_dormant.where(customers["abc_class"] == "C", False)
+    )
     grown = customers["net_revenue_change"]
     table["growing_nugget"] = (
         small

@@ -156,8 +156,8 @@ def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def loss_makers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Customers whose service costs more than their margin, the dearest first."""
-    rows = frame[frame["net_contribution"] < 0].sort_values("net_contribution", kind="stable")
+    """Customers visited whose service costs more than their margin, the dearest first."""
+    rows = frame[(frame["net_contribution"] < 0) & (frame["f2f_count"] > 0)].sort_values("net_contribution", kind="stable")
     columns = [
         "customer_id",
         "customer_name",

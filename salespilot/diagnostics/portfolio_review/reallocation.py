@@ -57,7 +57,9 @@ def reallocation(
     rows["donor_count"] = (freed > 0).groupby(held["owner_id"]).sum()
     rows["receiver_count"] = (part > 0).groupby(held["owner_id"]).sum()
     rows["gain"] = (gain * part).groupby(held["owner_id"]).sum()
-    rows = rows[(rows["hours_freed"] > 0) | (rows["hours_needed"] > 0)].sort_values("gain", ascending=False, kind="stable")
+    rows = rows[(rows["hours_freed"] > 0) | (rows["hours_needed"] > 0)].sort_values(
+        "gain", ascending=False, kind="stable"
+    )
     used = (rows["hours_moved"] / rows["hours_freed"].where(rows["hours_freed"] > 0)).fillna(0.0)
     change = lacking * part - visits_freed * held["owner_id"].map(used).fillna(0.0)
     return rows.rename_axis("rep_id").reset_index(), change.reindex(customers.index).fillna(0.0)

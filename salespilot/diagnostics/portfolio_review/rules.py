@@ -83,16 +83,15 @@ class _Judge:
 
     @property
     def _loss(self) -> tuple[float, float, float]:
-        """The chance of losing a class A customer in a year, and its 95 % interval; the default without history."""
+        """The share of a class A customer's revenue that a year takes away, and its bounds, as class A just showed;
+        the default without history."""
+        usual = self.thresholds.loss_rate_default
         if self.result.retention is None:
-            usual = self.thresholds.loss_rate_default
             return usual, usual / 2, usual * 2
         of_a = self.result.retention.set_index("segment").loc["A"]
-        rate = of_a["attrition_shrunk"]
-        if pd.isna(rate) or pd.isna(of_a["attrition_low"]):
-            usual = self.thresholds.loss_rate_default
+        if pd.isna(of_a["retention_gross"]):
             return usual, usual / 2, usual * 2
-        return float(rate), float(min(of_a["attrition_low"], rate)), float(max(of_a["attrition_high"], rate))
+        return tuple(1 - float(of_a[name]) for name in ("retention_gross", "gross_high", "gross_low"))  # type: ignore
 
     def _at_risk(self, revenue: float) -> dict[str, Any]:
         rate, low, high = self._loss
@@ -134,7 +133,7 @@ class _Judge:
             more: dict[str, Any] = {"hours": missing * row.hours_per_visit} if missing is not None else {}
             yield self._of_customer(
                 2,
-                "nugget_potential" if served and row.is_logged else "nugget_potential_unknown_visits",
+                self._nugget(row) if served else "nugget_potential_unknown_visits",
                 Severity.WATCH,
                 row,
                 {
@@ -164,6 +163,12 @@ class _Judge:
                 },
                 stake=row.net_revenue_change / self.result.years,
             )
+
+    @staticmethod
+    def _nugget(row: Any) -> str:
+        if not row.is_logged:
+            return "nugget_potential_unknown_visits"
+        return "nugget_potential" if row.f2f_count < row.target_f2f else "nugget_served"
 
     def loss_makers(self) -> Iterable[Finding]:
         """R3: class C without potential, whose service costs more than its margin."""

@@ -54,7 +54,9 @@ class Thresholds:
     reactivation_probability: float = threshold(0.20, "chance", "a dormant customer that is called buys again")
     selling_share: float = threshold(0.25, "share of gross margin", "gross margin that may be spent on visits")
     family_min_share: float = threshold(0.20, "share of the sector's buyers", "a family that concerns the sector")
-    false_discovery_rate: float = threshold(0.10, "share", "false alarms accepted among alerts (Benjamini-Hochberg)", "G")
+    false_discovery_rate: float = threshold(
+        0.10, "share", "false alarms accepted among alerts (Benjamini-Hochberg)", "G"
+    )
     response_none: float = threshold(0.80, "of revenue at the policy", "what a year without any visit leaves")
     response_more: float = threshold(1.05, "of revenue at the policy", "what half as many visits again would bring")
     response_max: float = threshold(1.10, "of revenue at the policy", "what no number of visits would pass")
