@@ -1,7 +1,7 @@
 """Which standard table an export is, and which of its headers is which column.
 
-A header is proposed when its words mean the column (vocabulary.py, synonyms.toml, presets) and its contents can be what the
-column holds: a date column must hold dates. What is not plain is proposed as doubtful, with the reason.
+A header is proposed when its words mean the column (vocabulary.py, synonyms.toml, presets) and its contents can be what
+the column holds: a date column must hold dates. What is not plain is proposed as doubtful, with the reason.
 """
 
 from __future__ import annotations
@@ -116,8 +116,7 @@ def _preset(
     if preset is None:
         known = presets.recognise(headers, folder)
         return known if known and table in (None, known.table) else None
-    fitting = [t for t in presets.load(preset, folder) if t.recognises(headers) and table in (None, t.table)]
-    return max(fitting, key=lambda t: len(t.headers), default=None)
+    return presets.find(preset, table, headers, folder)
 
 
 def _complete(table: Table, headers: Sequence[str], samples: Rows, known: presets.PresetTable | None) -> Proposal:

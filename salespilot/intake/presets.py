@@ -60,6 +60,15 @@ def load(name: str, folder: Path | None = None) -> tuple[PresetTable, ...]:
     raise PresetError(f"no preset {name!r}; there are {known}")
 
 
+def find(name: str, table: str | None, headers: Sequence[str], folder: Path | None = None) -> PresetTable | None:
+    """What preset ``name`` knows of an export with these headers, as ``table`` when it is told; None when nothing.
+
+    Raises PresetError as load does.
+    """
+    fitting = [t for t in load(name, folder) if table in (None, t.table) and t.recognises(headers)]
+    return max(fitting, key=lambda t: len(t.headers), default=None)
+
+
 def recognise(headers: Sequence[str], folder: Path | None = None) -> PresetTable | None:
     """The preset's table that asks the most headers, all of them there; None when no preset fits."""
     names = dict.fromkeys(path.stem for place in _places(folder) for path in sorted(place.glob("*.toml")))
