@@ -43,7 +43,8 @@ STAGES = (
 CATEGORY = {"J1": "pipeline", "J2": "pipeline", "J3": "best_case", "J4": "commit", "J5": "commit"}
 PROBABILITY = {"J1": 0.1, "J2": 0.25, "J3": 0.5, "J4": 0.7, "J5": 0.9}
 DEALS_A_MONTH = 22
-WEAK_CLOSER = ("R06", "J4", 0.45)  # loses in negotiation
+WEAK_CLOSER = ("R06", "J4", 0.40)  # loses in negotiation
+QUOTE_FOLLOW_UP = ("J3", date(2025, 10, 1), 0.78)  # every quote called back within a week: intervention I5 works
 WEAK_EVIDENCE = "R03"  # moves deals on without evidence
 SMALL_BASKET = ("R02", 0.6)
 PUSH_DAYS = 38  # how far a passed close date is pushed
@@ -99,9 +100,9 @@ def _live(deal: _Deal, rng: np.random.Generator) -> Iterator[tuple[datetime, str
     yield _instant(day, rng), "stage", None, "J1"
     yield _instant(day, rng), "category", None, "pipeline"
     for code, following in zip(codes, [*codes[1:], "GAG"], strict=True):
-        day = working_day(day + timedelta(int(rng.gamma(2.0, stage_days[code] / 2) + 1)), date(2099, 1, 1))
+        day = working_day(day + timedelta(int(rng.gamma(2.0, stage_days[code] / 2) + 1)), date.max)
         while day > deal.expected or (code == stalls_at and deal.expected < AS_OF - timedelta(60)):
-            moved = working_day(deal.expected + timedelta(1))
+            moved = working_day(deal.expected + timedelta(1), date.max)
             pushed = deal.expected + timedelta(int(PUSH_DAYS * rng.uniform(0.6, 1.5)))
             if moved > AS_OF or (code == stalls_at and rng.random() < 0.5):
                 break
@@ -112,6 +113,8 @@ def _live(deal: _Deal, rng: np.random.Generator) -> Iterator[tuple[datetime, str
         passing = {s[0]: s[6] for s in STAGES}[code]
         if (deal.rep, code) == WEAK_CLOSER[:2]:
             passing = WEAK_CLOSER[2]
+        if code == QUOTE_FOLLOW_UP[0] and day >= QUOTE_FOLLOW_UP[1]:
+            passing = QUOTE_FOLLOW_UP[2]
         if deal.kind == "renewal":
             passing = min(0.97, passing + 0.12)
         if rng.random() > passing:
@@ -200,7 +203,7 @@ def opportunities(seed: int) -> pd.DataFrame:
         is_open = d.status == "open"
         next_step = None
         if is_open and rng.random() < 0.72:
-            next_step = working_day(AS_OF + timedelta(int(rng.integers(-12, 35))), date(2099, 1, 1))
+            next_step = working_day(AS_OF + timedelta(int(rng.integers(-12, 35))), date.max)
         rows.append(
             {
                 "opportunity_id": d.number,
@@ -377,7 +380,7 @@ def activities(seed: int) -> pd.DataFrame:
     seen = [a for a in accounts(seed) if a.visits and a.owner_on(AS_OF)]
     for _ in range(70):
         account = seen[int(rng.integers(len(seen)))]
-        day = working_day(AS_OF + timedelta(int(rng.integers(1, 28))), date(2099, 1, 1))
+        day = working_day(AS_OF + timedelta(int(rng.integers(1, 28))), date.max)
         made.append(_detail(account.owner_on(AS_OF) or "", account.customer_id, None, "visit", day, "planned", rng))
     columns = ["rep_id", "customer_id", "opportunity_id", "type", "planned_date", "done_date", "status",
                "duration_min", "travel_min", "outcome"]  # fmt: skip

@@ -6,6 +6,7 @@ written from the same list, so that the two agree.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -501,7 +502,12 @@ def _client(spoilt: Spoilt) -> str:
     parts = [_HEAD.format(name=NAME, exported_on=EXPORTED_ON, control_2024=spoilt.control[2024],
                           control_2025=spoilt.control[2025])]  # fmt: skip
     for export in EXPORTS:
-        lines = ["", f"# {export.comment}", "[[source]]", f'table = "{export.table}"']
+        lines = [
+            "",
+            *textwrap.wrap(export.comment, 110, initial_indent="# ", subsequent_indent="# "),
+            "[[source]]",
+            f'table = "{export.table}"',
+        ]
         lines.append(f'files = ["exports/{export.file.format(year="*")}"]')
         if export.file.endswith(".xlsx"):
             lines += ['format = "xlsx"', f'sheet = "{export.sheet}"']

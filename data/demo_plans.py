@@ -205,7 +205,7 @@ def actions(seed: int) -> pd.DataFrame:
         source = list(_TITLES)[int(rng.integers(len(_TITLES)))]
         title, metric = _TITLES[source]
         start = working_day(date(2025, 1, 6) + timedelta(int(rng.integers(0, 540))))
-        due = working_day(start + timedelta(int(rng.integers(30, 170))), date(2099, 1, 1))
+        due = working_day(start + timedelta(int(rng.integers(30, 170))), date.max)
         over = due <= AS_OF
         status = str(rng.choice(["done", "dropped", "in_progress"], p=[0.6, 0.15, 0.25])) if over else "in_progress"
         if start > AS_OF - timedelta(20):

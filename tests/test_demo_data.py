@@ -424,3 +424,38 @@ def test_t10_targets(tables, customers):
     ratio = (official / given).dropna()
     assert ratio["R03"] == pytest.approx(1.5, abs=0.05)
     assert ratio["R04"] == pytest.approx(1.0, abs=0.05)
+
+
+# --- what later reports will look for -------------------------------------------------------------------------------
+
+
+def test_forecasters(tables, premises):
+    """R03 hears what he likes, R10 keeps some back, and the last hand-over adds noise."""
+    lines = premises.lines
+    actual = lines.groupby(["rep_id_booked", lines["day"].dt.strftime("%Y-%m")])["amount_net"].sum()
+    calls = tables["forecast_snapshots"]
+    calls = calls[(calls["category"] == "call") & (calls["entity_level"] == "rep")]
+    calls = calls[calls["snapshot_date"] == calls["period_start"]].copy()
+    period = calls["period_start"].map(lambda d: f"{d:%Y-%m}")
+    calls["actual"] = [actual.get(key, np.nan) for key in zip(calls["entity_id"], period, strict=True)]
+    calls = calls.dropna(subset="actual").assign(error=lambda t: t["amount"] - t["actual"])
+    by_rep = calls[calls["source"] == "rep"].groupby("entity_id")[["error", "actual"]].sum()
+    bias = by_rep["error"] / by_rep["actual"]
+    assert set(bias.index[bias > 0.10]) == {"R03"}
+    assert set(bias.index[bias < -0.10]) == {"R10"}
+    wape = calls["error"].abs().groupby(calls["source"]).sum() / calls.groupby("source")["actual"].sum()
+    assert wape["final"] > wape["manager"] + 0.01
+
+
+def test_lost_deals(tables):
+    """Price is what salespeople say; R06 loses in negotiation; a clean-up faked losses in one evening."""
+    lost = tables["opportunities"][lambda t: t["status"] == "lost"]
+    said = lost[lost["loss_reason_source"] == "rep"]["loss_reason_code"].value_counts(normalize=True)
+    assert said["prix"] > 0.40
+    events = tables["opportunity_events"].merge(tables["opportunities"][["opportunity_id", "rep_id"]])
+    negotiated = events[(events["field"] == "stage") & (events["old_value"] == "J4")]
+    passed = (negotiated["new_value"] != "PER").groupby(negotiated["rep_id"] == "R06").mean()
+    assert passed[True] < passed[False] - 0.15
+    same_day = lost.groupby(["rep_id", "closed_date"]).size()
+    assert same_day.idxmax()[0] == "R03"
+    assert same_day.max() >= 20
