@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from salespilot.conventions import Conventions, abc_classes
+from salespilot.conventions import AbcClasses, Conventions, abc_classes
 from salespilot.dataset import Dataset, Window, month_end, month_start
 
 ROWS = ("a", "b", "c", "p")
@@ -71,9 +71,22 @@ def potential_classes(dataset: Dataset, window: Window) -> pd.DataFrame:
 
     For the dataset's own window the potentials are those known at ``as_of``, for another one at the end of it.
     """
+    return classified(dataset, window, attributed(dataset.mart("customer_sales", window)))[0].reset_index()
+
+
+def attributed(mart: pd.DataFrame) -> pd.DataFrame:
+    """A mart of one row a customer, indexed by customer_id, without the row of no customer."""
+    mart = mart.dropna(subset="customer_id")
+    return mart.set_index(pd.Index(mart["customer_id"], dtype=object)).drop(columns="customer_id")
+
+
+def classified(dataset: Dataset, window: Window, sales: pd.DataFrame) -> tuple[pd.DataFrame, AbcClasses]:
+    """What :func:`potential_classes` gives, indexed by customer_id, and the classes behind it.
+
+    ``sales``: the attributed sales of the window.
+    """
     known_at = dataset.as_of if window == dataset.window else window.end
-    sales = dataset.mart("customer_sales", window).dropna(subset="customer_id").set_index("customer_id")
-    customers = _known(dataset.table("customers"), known_at, sales.index)
+    customers = _known(dataset, known_at, sales.index)
     revenue = (sales["net_revenue"].reindex(customers.index).fillna(0.0) / years(window)).clip(lower=0)
     stated = _stated(dataset, known_at).reindex(customers.index)
     conventions = dataset.conventions
@@ -95,10 +108,10 @@ def potential_classes(dataset: Dataset, window: Window) -> pd.DataFrame:
     frame["potential_age_months"] = age.where(amount.notna())
     limit = pd.Timestamp(known_at) - pd.DateOffset(months=conventions.stale_potential_months)
     frame["is_stale"] = (stated["valid_from"] < limit) & amount.notna()
-    classes = abc_classes(amount.dropna(), conventions).frame["abc_class"]
-    frame["potential_class"] = classes.map({"A": "1", "B": "2", "C": "3"}).reindex(frame.index).fillna("?")
+    classes = abc_classes(amount.fillna(0.0), conventions)
+    frame["potential_class"] = classes.frame["abc_class"].map({"A": "1", "B": "2", "C": "3", "Z": "?"})
     frame["is_raised"], frame["is_shared"], frame["is_estimated"] = is_raised, is_shared, is_estimated
-    return frame.reset_index()
+    return frame, classes
 
 
 def peer_estimates(customers: pd.DataFrame, revenue: pd.Series, conventions: Conventions) -> pd.Series:
@@ -136,21 +149,26 @@ def policy(dataset: Dataset) -> pd.DataFrame:
     return pd.concat([frame, unknown]).rename_axis("cell").reset_index()
 
 
-def _known(customers: pd.DataFrame, day: date, buyers: pd.Index) -> pd.DataFrame:
+def _known(dataset: Dataset, day: date, buyers: pd.Index) -> pd.DataFrame:
     """Customers created by the day or who bought by then, whatever their date of creation; no company of ours."""
+    customers = dataset.sql(
+        "select customer_id, parent_customer_id, sector_code, employees, created_date, is_intercompany from customers"
+    )
+    customers = customers.set_index(pd.Index(customers.pop("customer_id"), dtype=object))
     is_ours = customers["is_intercompany"].astype("boolean").fillna(False).astype(bool)
-    outside = buyers.difference(pd.Index(customers.loc[is_ours, "customer_id"]))
-    created = customers["created_date"]
-    is_known = created.isna() | (created <= pd.Timestamp(day)) | customers["customer_id"].isin(outside)
-    known = customers[is_known & ~is_ours].set_index("customer_id")
-    return known.reindex(known.index.union(outside).rename("customer_id"))
+    outside = buyers.difference(customers.index[is_ours])
+    created = pd.to_datetime(customers["created_date"])
+    is_known = created.isna() | (created <= pd.Timestamp(day)) | (outside.get_indexer(customers.index) >= 0)
+    index = customers.index[is_known & ~is_ours].union(outside).rename("customer_id")
+    return customers.reindex(index)
 
 
 def _stated(dataset: Dataset, day: date) -> pd.DataFrame:
     """The last potential stated at the day, by customer: amount, method, confidence, valid_from."""
     frame = dataset.table("customer_potential")
     frame = frame[frame["valid_from"] <= pd.Timestamp(day)].sort_values("valid_from", kind="stable")
-    frame = frame.drop_duplicates("customer_id", keep="last").set_index("customer_id")
+    frame = frame.drop_duplicates("customer_id", keep="last")
+    frame = frame.set_index(pd.Index(frame["customer_id"], dtype=object))
     derived = frame["potential_total"] * frame["addressable_share"]
     return frame.assign(amount=frame["potential_accessible"].fillna(derived))[
         ["amount", "method", "confidence", "valid_from"]

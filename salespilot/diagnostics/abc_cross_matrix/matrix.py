@@ -1,0 +1,224 @@
+"""Where each customer stands: revenue class, potential class, cell, headroom, and the sums by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from salespilot.cells import COLUMNS, ROWS, attributed, cell_of, classified, years
+from salespilot.conventions import AbcClasses, Conventions, abc_classes
+from salespilot.dataset import Dataset, Window, month_start
+from salespilot.diagnostics.abc_cross_matrix.model import Thresholds
+from salespilot.finding import Reason
+
+CELLS = tuple(f"{row}{'_' * (column == 'unknown')}{column}" for row in ROWS for column in COLUMNS)
+KNOWN = tuple(cell for cell in CELLS if not cell.endswith("unknown"))
+
+SALES = {"net_revenue": 0.0, "margin": np.nan, "margin_revenue": 0.0, "line_count": 0}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where customers stood in one period.
+
+    ``frame``: one row a customer or prospect known at its end, by customer_id: sales, classes, cell, headroom.
+    ``revenue`` is net revenue brought to a year; potential and headroom are a year's. Class N has no cell of the
+    matrix: its cell is named n1 ... n_unknown. ``revenue``, ``potential``: the classes behind each axis.
+    ``unattributed``: net revenue of the lines without a customer.
+    """
+
+    frame: pd.DataFrame
+    revenue: AbcClasses
+    potential: AbcClasses
+    unattributed: float
+
+
+def placed(dataset: Dataset, window: Window) -> Placed:
+    """Every customer and prospect in its cell, by the sales of the period and the potentials known at its end."""
+    lines = dataset.mart("customer_sales", window)
+    sales = attributed(lines)
+    frame, potential = classified(dataset, window, sales)
+    sales = sales[list(SALES)].reindex(frame.index)
+    for column, empty in SALES.items():
+        frame[column] = sales[column].fillna(empty).astype(type(empty))
+    frame["revenue"] = frame["net_revenue"] / years(window)
+    revenue = abc_classes(frame["revenue"], dataset.conventions)
+    frame["abc_class"] = revenue.frame["abc_class"]
+    frame["revenue_class"] = frame["abc_class"].map({"A": "A", "B": "B", "C": "C", "Z": "P", "N": "N"})
+    frame["cell"] = cell_of(frame["abc_class"], frame["potential_class"])
+    frame["headroom"] = (frame["potential_accessible"] - frame["revenue"].clip(lower=0)).clip(lower=0)
+    frame["share_of_wallet"] = frame["revenue"].clip(lower=0) / frame["potential_accessible"]
+    unattributed = float(lines.loc[lines["customer_id"].isna(), "net_revenue"].sum())
+    return Placed(frame, revenue, potential, unattributed)
+
+
+def described(dataset: Dataset, frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """The placed customers with name, owner, age as a customer, margin rate and segment."""
+    known = attributed(dataset.sql("select customer_id, name, status from customers")).reindex(frame.index)
+    frame["name"] = known["name"].fillna(frame.index.to_series())
+    frame["status"] = known["status"].fillna("customer")
+    frame["is_former"] = (frame["revenue_class"] == "P") & ~frame["status"].isin(["prospect", "suspect"])
+    owners = attributed(dataset.owners).reindex(frame.index)
+    frame["owner_id"] = owners["rep_id"].where(~owners["is_orphan"].astype("boolean").fillna(False).astype(bool))
+    frame["owner_name"] = frame["owner_id"].map(dataset.names("reps"))
+    frame["is_new"] = _is_new(dataset, frame.index)
+    frame["margin_rate"] = _margin_rate(frame)
+    frame["segment"] = frame["cell"].map(segments(thresholds))
+    return frame
+
+
+def segments(thresholds: Thresholds) -> dict[str, str]:
+    """The segment of each cell; the cells that sources dispute are settled by the thresholds."""
+    fixed = {"a2": "core", "a3": "core", "b1": "develop_first", "b3": "economy", "c1": "develop_second"}
+    fixed |= {"c3": "economy", "p1": "conquest"}
+    chosen = {cell: str(getattr(thresholds, f"segment_{cell}")) for cell in ("a1", "b2", "c2", "p2", "p3")}
+    return {cell: (fixed | chosen).get(cell, "qualify") for cell in CELLS}
+
+
+def _is_new(dataset: Dataset, customers: pd.Index) -> pd.Series:
+    """Who bought for the first time within a year; nobody where the sales known do not go back beyond it."""
+    since = month_start(dataset.as_of, 1 - dataset.conventions.new_customer_months)
+    if dataset.first_transaction is None or dataset.first_transaction >= since:
+        return pd.Series(False, index=customers)
+    first = dataset.sql("select customer_id, min(invoice_date) as first_date from sales_lines group by 1")
+    first_date = attributed(first)["first_date"].reindex(customers)
+    return pd.to_datetime(first_date) >= pd.Timestamp(since)
+
+
+def _margin_rate(frame: pd.DataFrame) -> pd.Series:
+    base = frame["margin_revenue"].sum()
+    if base <= 0 or frame["margin"].isna().all():
+        return pd.Series(np.nan, index=frame.index)
+    own = (frame["margin"] / frame["margin_revenue"]).where(frame["margin_revenue"] > 0)
+    return own.fillna(frame["margin"].sum() / base).clip(0, 1)
+
+
+def _cut_offs(values: pd.Series, classes: pd.Series) -> tuple[float, float]:
+    """The amounts at which A ends and B ends: half-way between the lowest of a class and the highest of the next.
+
+    0 where nobody stands below.
+    """
+    cuts = []
+    for kept in (["A"], ["A", "B"]):
+        above, below = values[classes.isin(kept)], values[~classes.isin(kept)]
+        cuts.append(float(above.min() + below.max()) / 2 if len(above) and len(below) else 0.0)
+    return cuts[0], cuts[1]
+
+
+def axes(place: Placed, conventions: Conventions) -> pd.DataFrame:
+    """One row an axis: axis, mode, is_fallback (one value above 80 %), is_separating, first_cut and second_cut.
+
+    The mode is missing on an axis where nobody has a value.
+    """
+    rows = []
+    for axis, column, made in (
+        ("revenue", "revenue", place.revenue),
+        ("potential", "potential_accessible", place.potential),
+    ):
+        values = place.frame[column]
+        values = values[values > 0]
+        upper, lower = conventions.abc_a_band, conventions.abc_b_band
+        if made.mode != "bands":
+            upper, lower = _cut_offs(values, made.frame["abc_class"][values.index])
+        mode = made.mode if len(values) else None
+        rows.append((axis, mode, made.mode != conventions.abc_mode, made.is_separating, upper, lower))
+    columns = ["axis", "mode", "is_fallback", "is_separating", "first_cut", "second_cut"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """One row a cell (16), zeros where nobody stands; headroom and potential are missing where unknown."""
+    groups = frame.groupby("cell")
+    table = pd.DataFrame(index=pd.Index(CELLS, name="cell"))
+    table["revenue_class"] = [cell[0].upper() for cell in CELLS]
+    table["potential_class"] = [cell[1:].replace("_unknown", "?") for cell in CELLS]
+    table["segment"] = table.index.map(segments(thresholds))
+    table["customer_count"] = groups.size().reindex(CELLS, fill_value=0)
+    prospects = frame[frame["status"] == "prospect"].groupby("cell").size()
+    table["prospect_count"] = prospects.reindex(CELLS, fill_value=0)
+    table["net_revenue"] = groups["net_revenue"].sum().reindex(CELLS, fill_value=0.0)
+    unknown = table["potential_class"] == "?"
+    for column in ("potential_accessible", "headroom"):
+        table[column] = groups[column].sum().reindex(CELLS, fill_value=0.0).mask(unknown)
+    table["share_of_wallet"] = (groups["revenue"].sum().reindex(CELLS) / table["potential_accessible"]).where(
+        table["potential_accessible"] > 0
+    )
+    table["revenue_share"] = table["net_revenue"] / table["net_revenue"].sum()
+    table["headroom_share"] = table["headroom"] / table["headroom"].sum()
+    return table.reset_index()
+
+
+def by_segment(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a segment that someone stands in: segment, customer_count, net_revenue, revenue_share, headroom."""
+    table = frame.groupby("segment").agg(
+        customer_count=("cell", "size"),
+        net_revenue=("net_revenue", "sum"),
+        headroom=("headroom", lambda values: values.sum(min_count=1)),
+    )
+    table["revenue_share"] = table["net_revenue"] / table["net_revenue"].sum()
+    return table.sort_values("net_revenue", ascending=False, kind="stable").reset_index()
+
+
+def bridge(frame: pd.DataFrame, outside: pd.DataFrame, unattributed: float) -> pd.DataFrame:
+    """From the matrix to total net revenue: step, net_revenue."""
+    steps = {f"row_{row.lower()}": frame.loc[frame["revenue_class"] == row, "net_revenue"].sum() for row in "ABC"}
+    steps |= {"negative": outside["net_revenue"].sum(), "unattributed": unattributed}
+    steps["net_total"] = sum(steps.values())
+    return pd.DataFrame({"step": list(steps), "net_revenue": [float(value) for value in steps.values()]})
+
+
+def headroom_curve(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cumulated headroom, biggest first: rank, name, headroom, headroom_cum_share, cell."""
+    curve = frame[frame["headroom"] > 0].reset_index()
+    curve = curve.sort_values(["headroom", "customer_id"], ascending=[False, True])
+    curve = curve[["customer_id", "name", "cell", "headroom"]].reset_index(drop=True)
+    curve.insert(0, "rank", np.arange(1, len(curve) + 1))
+    curve["headroom_cum_share"] = curve["headroom"].cumsum() / curve["headroom"].sum()
+    return curve
+
+
+def figures(
+    frame: pd.DataFrame, cells: pd.DataFrame, total: float, has_potential_table: bool
+) -> tuple[dict[str, float | int | None], dict[str, Reason]]:
+    """The key figures of the matrix, and why those that are None could not be computed.
+
+    ``potential`` and ``headroom`` are over customers and prospects whose potential is known, ``share_of_wallet`` over
+    those of them who buy.
+    """
+    known = frame["potential_accessible"].notna()
+    buyers = known & (frame["net_revenue"] > 0)
+    found: dict[str, float | int | None] = {
+        "customers": int((frame["line_count"] > 0).sum()),
+        "prospects": int((frame["status"] == "prospect").sum()),
+        "net_revenue": total,
+        "potential": float(frame.loc[known, "potential_accessible"].sum()),
+        "headroom": float(frame.loc[known, "headroom"].sum()),
+        "share_of_wallet": _ratio(frame.loc[buyers, "revenue"].sum(), frame.loc[buyers, "potential_accessible"].sum()),
+        "unknown_potential_count": int((~known).sum()),
+    }
+    reasons: dict[str, Reason] = {}
+    nothing = Reason("no_potential" if has_potential_table else "no_potential_no_size")
+    for cell in cells.to_dict("records"):
+        name, is_unknown = f"cell_{cell['cell']}", cell["potential_class"] == "?"
+        found[f"{name}_count"] = int(cell["customer_count"])
+        found[f"{name}_revenue"] = float(cell["net_revenue"])
+        found[f"{name}_headroom"] = None if is_unknown else float(cell["headroom"])
+        if is_unknown:
+            reasons[f"{name}_headroom"] = Reason("unknown_potential")
+        elif not known.any():
+            for measure in ("count", "revenue", "headroom"):
+                found[f"{name}_{measure}"] = None
+                reasons[f"{name}_{measure}"] = nothing
+    if not known.any():
+        for measure in ("potential", "headroom", "share_of_wallet"):
+            found[measure] = None
+            reasons[measure] = nothing
+    elif found["share_of_wallet"] is None:
+        reasons["share_of_wallet"] = Reason("no_buyer_of_known_potential")
+    return found, reasons
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole > 0 else None
