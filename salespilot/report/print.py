@@ -214,16 +214,23 @@ def _report(cover: Mapping[str, Any]) -> dict[str, Any]:
 
 def _style(cover: Mapping[str, Any], static: Path, title: str, client: str) -> str:
     chosen = cover.get("colours", {})
-    variables = colours(chosen.get("primary"), chosen.get("accent"))
+    running = f"@page{{@top-left{{content:{css_string(title)}}}@bottom-left{{content:{css_string(client)}}}}}\n"
+    report = (static / "report.css").read_text(encoding="utf-8")
+    return brand_style(chosen.get("primary"), chosen.get("accent")) + pieces_style() + report + running
+
+
+def brand_style(primary: str | None, accent: str | None) -> str:
+    """The page's fonts, whole, and the brand's colours as CSS variables."""
+    fonts = shared("templates") / STATIC / "fonts"
     faces = "".join(
         f'@font-face{{font-family:"Inter";font-weight:{weight};font-display:block;'
-        f"src:url(data:font/woff2;base64,{base64.b64encode((static / 'fonts' / file).read_bytes()).decode()})"
+        f"src:url(data:font/woff2;base64,{base64.b64encode((fonts / file).read_bytes()).decode()})"
         ' format("woff2")}\n'
         for weight, file in ((400, "Inter-Regular.woff2"), (600, "Inter-SemiBold.woff2"))
     )
-    running = f"@page{{@top-left{{content:{css_string(title)}}}@bottom-left{{content:{css_string(client)}}}}}\n"
-    root = ":root{" + "".join(f"--sp-{name}:{value};" for name, value in variables.items()) + "}\n"
-    return faces + root + pieces_style() + (static / "report.css").read_text(encoding="utf-8") + running
+    return (
+        faces + ":root{" + "".join(f"--sp-{name}:{value};" for name, value in colours(primary, accent).items()) + "}\n"
+    )
 
 
 def css_string(words: str) -> str:
