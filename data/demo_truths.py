@@ -162,9 +162,10 @@ def write(folder: Path, spoilt: Spoilt) -> None:
     """Write one truths file per report."""
     folder.mkdir(parents=True, exist_ok=True)
     note = "# Planted in the demo client at as_of 2026-06-30, 12 months, default conventions.\n"
+    together = "# T10-R7 may be one finding for the company: its targets then hold the customers named here.\n"
     pages = {
         "portfolio_review": _page(note, PORTFOLIO_TRUTHS, PORTFOLIO_DECOYS, PORTFOLIO_VARIANTS),
-        "abc_cross_matrix": _page(note, MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
+        "abc_cross_matrix": _page(note + together, MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
         "data_fitness": _fitness(spoilt),
     }
     for name, text in pages.items():
