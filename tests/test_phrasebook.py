@@ -16,8 +16,8 @@ FILES = sorted(file.stem for file in FOLDER.glob("*.toml"))
 N = "\u202f"
 
 # Words of one language that are no words of the other.
-ENGLISH = "the and of with without customers revenue salesperson share not this that from by or is are"
-FRENCH = "le la les des du et avec sans clients chiffre commercial part ne ce cette par ou est sont dans pour"
+ENGLISH = "the and of with without customers revenue salesperson share not this that from by is are"
+FRENCH = "le la les des du et avec chiffre affaires ne cette par ou est sont dans pour"
 
 
 def words(text: str) -> set[str]:
