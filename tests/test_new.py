@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,29 @@ def test_two_sources_of_one_table_are_said(exports, tmp_path):
     (exports / "old.csv").write_text("InvoiceNo,InvoiceDate,CustomerID,Net amount\n1,2024-01-02,7,5.00\n")
     report = new(tmp_path / "delorme", [exports / "old.csv", exports / "factures_2025.csv"])
     assert "2 sources feed sales_lines" in report
+
+
+def test_the_demo_client_is_found_again(tmp_path):
+    """Every table and column that the demo's client.toml maps by hand, but the company's size, left to settle."""
+    demo = Path(__file__).parent.parent / "data" / "demo"
+    new(tmp_path / "again", sorted((demo / "exports").iterdir()))
+    told, found = load(demo), load(tmp_path / "again")
+
+    def columns(client):
+        return {
+            (source.table, tuple(sorted(path.name for glob in source.files for path in client.folder.glob(glob)))): {
+                column: header for column, header in source.columns.items() if column != "company_revenue"
+            }
+            for source in client.sources
+        }
+
+    assert columns(found) == columns(told)
+
+
+def test_settled_clients_of_real_data_are_sound():
+    cases = [load(path) for path in sorted((Path(__file__).parent / "clients").iterdir())]
+    assert len(cases) >= 8
+    assert all(pattern.startswith("${SALESPILOT_REAL_DATA}/") for c in cases for s in c.sources for pattern in s.files)
 
 
 def test_retail(real_data, tmp_path):

@@ -165,8 +165,8 @@ def _score(table: Table, columns: Mapping[str, Match], samples: Rows, words: Wor
     score = 0.0
     for column, match in found.items():
         weight = 1.0 if match.confidence == "sure" else 0.5
-        score += weight * (0.3 if fold(match.source) <= _VAGUE else 1.0)
-        score += 2.0 * weight * (column in needed)
+        weight *= 0.4 if fold(match.source) <= _VAGUE else 1.0
+        score += weight * (3.0 if column in needed else 1.0)
     score -= 2.0 * sum(c not in found for c in needed)
     if not table.made_key and all(c in found for c in table.key):
         keys = [tuple(row.get(found[c].source, "") for c in table.key) for row in samples]
@@ -233,6 +233,8 @@ def _holds(table: Table, column: Column, header: str, samples: Rows, rank: int) 
         if rank:  # a stage is a status only when it names won and lost deals
             return bool({known.get(fold(v)) for v in values} & {"won", "lost"})
         return seen[True] > 0
+    if column.name.endswith("name") and _are_codes(header, samples):
+        return False
     return sum(_fits(column, value) for value in values) >= FITTING_SHARE * len(values)
 
 
@@ -247,7 +249,7 @@ def _fits(column: Column, value: str) -> bool:
         return value.lower() in _FLAGS
     if column.type == "id":
         return kind != "date" and not re.fullmatch(r"-?\d+[.,]\d*[1-9]\d*", value)
-    return kind == "text" or "name" not in column.name
+    return kind == "text" or not column.name.endswith("name")
 
 
 def _are_codes(header: str, samples: Rows) -> bool:
