@@ -302,6 +302,12 @@ def test_scatter_puts_what_is_not_positive_in_a_gutter():
     assert "≤ 0" in texts(charts.scatter(frame, FR, x="net_revenue", y="potential"))
 
 
+def test_scatter_names_the_classes_that_it_shows():
+    frame = pd.DataFrame({"name": list("ab"), "net_revenue": [2e3, 2e5], "potential": [1e4, 2e4]})
+    figure = charts.scatter(frame, FR, x="net_revenue", y="potential", x_cuts={"A": 1e5, "B": 1e3, "C": 0, "S": 1e9})
+    assert {"A", "B"} == {text for text in texts(figure) if len(text) == 1 and text.isupper()}
+
+
 def test_five_thousand_points_are_one_picture():
     rng = np.random.default_rng(2)
     frame = pd.DataFrame(

@@ -68,7 +68,7 @@ def matrix(
                 )
             if abs(signed) > 0.15 * reach:
                 mark = ABOVE if signed > 0 else BELOW
-                axes.text(j + 0.93, i + 0.17, mark, fontsize=8, color=style.INK, ha="right", va="center")
+                axes.text(j + 0.93, i + 0.36, mark, fontsize=8, color=style.INK, ha="right", va="center")
             _write(axes, book, cell, lines, j, i)
             _bar(axes, cell.get(size), largest, j, i)
     axes.set(xlim=(-0.02, len(columns) + 0.02), ylim=(len(rows) + 0.02, -0.02))

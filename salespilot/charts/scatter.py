@@ -121,11 +121,12 @@ def _scale(
 def _cuts(axes: Axes, which: str, cuts: Mapping[str, float], gutter: float | None) -> None:
     """A line at the foot of each class and its name just inside, at the edge of the plot."""
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    lowest = max((cut for cut in cuts.values() if cut <= low), default=None)  # the class that the plot begins in
     for word, cut in cuts.items():
         inside = low < cut < high
         if inside:
             (axes.axvline if which == "x" else axes.axhline)(cut, color=style.INK, linewidth=1, linestyle=(0, (4, 2)))
-        elif cut >= high:
+        elif cut != lowest:
             continue
         foot = cut if inside else (gutter or low)
         at, shift, align = (
