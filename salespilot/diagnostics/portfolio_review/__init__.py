@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from salespilot.diagnostics.portfolio_review.compute import Result, compute
+from salespilot.diagnostics.portfolio_review.compute import compute
+from salespilot.diagnostics.portfolio_review.result import Result
 from salespilot.diagnostics.portfolio_review.rules import findings
 from salespilot.diagnostics.portfolio_review.settings import NAME, Parameters, Thresholds
 

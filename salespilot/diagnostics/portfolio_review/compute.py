@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,63 +14,12 @@ from salespilot.dataset import Dataset, Window, month_start
 from salespilot.diagnostics.portfolio_review import coverage, customers, effort, evolution, lists
 from salespilot.diagnostics.portfolio_review.flags import decision, fallen, flags
 from salespilot.diagnostics.portfolio_review.reallocation import reallocation
+from salespilot.diagnostics.portfolio_review.result import Grounds, Result
 from salespilot.diagnostics.portfolio_review.settings import Parameters, Thresholds
 from salespilot.finding import Reason, absent
 from salespilot.inference import gini, hhi, misalignment
 
 Figures = dict[str, float | int | None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was measured. Frames are None where they cannot be computed; ``not_computable`` says why.
-
-    customers        one row a customer, biggest first: all that is known of it, and the decision proposed
-    concentration    one row a measure: this period and the previous one
-    coverage         one row an ABC class and the total
-    reps             one row a salesperson who is there: logging and coverage of the portfolio held
-    groups           one row a customer of several sites: the same, rolled up
-    deciles          one row a decile of revenue: visits and headroom
-    curves           one row a point: shares of revenue, visits and headroom by rank of revenue
-    bridge           one row a step from the previous period's revenue to this one's
-    retention        one row a class of the previous period and the total
-    rep_retention    one row a salesperson
-    life_cycle       one row a stage: start, growth, mature, ageing
-    migration        one row a pair of classes
-    overdue          one row a customer late or dormant on its own rhythm
-    sleeping         one row a customer: euros that nobody goes after, the 20 biggest
-    costs            one row an ABC class: cost to serve against margin
-    loss_makers      one row a customer whose service costs more than its margin
-    decisions        one row a decision: how many customers, how much revenue
-    reallocation     one row a salesperson: hours that could move, and what they would bring
-    actions          one row an action decided at an earlier review
-    """
-
-    customers: pd.DataFrame
-    concentration: pd.DataFrame
-    coverage: pd.DataFrame | None
-    reps: pd.DataFrame | None
-    groups: pd.DataFrame | None
-    deciles: pd.DataFrame | None
-    curves: pd.DataFrame | None
-    bridge: pd.DataFrame | None
-    retention: pd.DataFrame | None
-    rep_retention: pd.DataFrame | None
-    life_cycle: pd.DataFrame | None
-    migration: pd.DataFrame | None
-    overdue: pd.DataFrame
-    sleeping: pd.DataFrame | None
-    costs: pd.DataFrame | None
-    loss_makers: pd.DataFrame | None
-    decisions: pd.DataFrame
-    reallocation: pd.DataFrame | None
-    actions: pd.DataFrame | None
-    key_figures: Mapping[str, float | int | None]
-    not_computable: Mapping[str, Reason]
-    abc_mode: str
-    is_separating: bool
-    years: float
-    activity_years: float | None = None
 
 
 def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds: Thresholds = Thresholds()) -> Result:
@@ -82,7 +30,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     sales = customers.totals(dataset, dataset.window)
     missing: dict[str, Reason] = {}
     parts: dict[str, Any] = {}
-    people = _contacts(dataset, frame, parts, missing, thresholds)
+    _contacts(dataset, frame, parts, missing, thresholds)
     _evolve(dataset, frame, sales, parts, missing, thresholds)
     _costs(dataset, frame, parts, missing, thresholds)
     marks = flags(frame, thresholds, classes.is_separating)
@@ -103,40 +51,44 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if parts["groups"] is not None and parts["groups"].empty:
         parts["groups"], missing["groups"] = None, Reason("no_group")
     parts["sleeping"] = lists.sleeping(frame)
-    if parts["sleeping"] is None:
-        missing["sleeping"] = missing.get("misalignment_headroom", absent("customer_potential"))
     parts["actions"] = lists.actions(dataset)
     if parts["actions"] is None:
         missing["actions"] = absent("actions")
+    people = parts.pop("people", None)
+    shown = frame[frame["owner_id"] == parameters.rep] if parameters.rep else frame
     result = Result(
-        customers=frame.reset_index(),
+        customers=lists.customers(shown),
         concentration=lists.concentration(frame, dataset.previous is not None),
-        overdue=lists.overdue(frame),
-        decisions=lists.decisions(frame),
-        key_figures={},
-        not_computable={},
-        abc_mode=classes.mode,
-        is_separating=classes.is_separating,
-        years=years,
-        **{name: parts.get(name) for name in lists.OPTIONAL},
-        activity_years=parts.get("activity_years"),
+        overdue=lists.overdue(shown),
+        decisions=lists.decisions(shown),
+        **{name: _of_rep(parts.get(name), parameters.rep, lists.BY_REP.get(name)) for name in lists.OPTIONAL},
+        key_figures=_clean(figures),
+        not_computable=missing,
+        grounds=Grounds(
+            customers=shown,
+            people=_of_rep(people, parameters.rep, "rep_id"),
+            abc_mode=classes.mode,
+            is_separating=classes.is_separating,
+            years=years,
+            activity_years=parts.get("activity_years"),
+        ),
     )
-    return _settled(_shown(result, parameters.rep, people), figures, missing, dataset)
+    return replace(result, not_computable=_reasons(result, missing, dataset))
 
 
 def _contacts(
     dataset: Dataset, frame: pd.DataFrame, parts: dict[str, Any], missing: dict[str, Reason], thresholds: Thresholds
-) -> pd.DataFrame | None:
+) -> None:
     """Coverage, and the effort by customer (hours, or visits where too few have a duration)."""
     if not dataset.has("activities"):
         for name in lists.OF_ACTIVITIES:
             missing[name] = absent("activities")
-        return None
+        return
     done = coverage.contacts(dataset, frame)
     if done["f2f_count"].sum() + done["remote_count"].sum() == 0:
         for name in lists.OF_ACTIVITIES:
             missing[name] = Reason("no_contact_of_customers")
-        return None
+        return
     activities = dataset.mart("rep_activities")
     people = coverage.reps(dataset, activities, frame, thresholds)
     years = coverage.activity_years(dataset, activities)
@@ -157,10 +109,10 @@ def _contacts(
     parts["deciles"] = effort.deciles(frame)
     if frame["in_portfolio"].any():
         parts["coverage"] = coverage.by_class(frame, thresholds)
-        parts["reps"] = coverage.portfolios(frame, people, dataset.conventions.small_n_hide).reset_index()
+        parts["people"] = coverage.portfolios(frame, people, dataset.conventions.small_n_hide).reset_index()
+        parts["reps"] = parts["people"][lists.REP_COLUMNS]
     else:
-        missing |= dict.fromkeys(("coverage", "reps", "coverage_rate"), absent("customer_assignments"))
-    return people
+        missing |= dict.fromkeys(lists.OF_PORTFOLIOS, absent("customer_assignments"))
 
 
 def _evolve(
@@ -301,33 +253,27 @@ def _effort_figures(frame: pd.DataFrame, spent: pd.Series | None, parts: dict[st
     return figures
 
 
-def _shown(result: Result, rep: str, people: pd.DataFrame | None) -> Result:
-    """The lists cut down to one salesperson; ranks, classes and medians stay those of the team."""
-    if not rep:
-        return result
-    kept = {}
-    for name, column in lists.BY_REP.items():
-        frame = getattr(result, name)
-        if frame is not None:
-            kept[name] = frame[frame[column] == rep].reset_index(drop=True)
-    return replace(result, **kept)
+def _of_rep(frame: pd.DataFrame | None, rep: str, column: str | None) -> pd.DataFrame | None:
+    """The rows of one salesperson, where one is asked for; ranks, classes and medians stay those of the team."""
+    if frame is None or not rep or column is None:
+        return frame
+    return frame[frame[column] == rep]
 
 
-def _settled(result: Result, figures: Figures, missing: dict[str, Reason], dataset: Dataset) -> Result:
-    """The Result with its figures free of NaN, and a reason for each figure or frame that is not there."""
-    clean = {name: None if value is None or not np.isfinite(value) else value for name, value in figures.items()}
-    for name in lists.OPTIONAL:
-        if getattr(result, name) is None:
-            missing.setdefault(name, Reason("no_revenue"))
-    for name, value in clean.items():
-        if value is not None:
-            missing.pop(name, None)
-        elif name not in missing:
-            missing[name] = _why(name, dataset)
-    return replace(result, key_figures=clean, not_computable=missing)
+def _clean(figures: Figures) -> Figures:
+    return {name: None if value is None or not np.isfinite(value) else value for name, value in figures.items()}
+
+
+def _reasons(result: Result, missing: dict[str, Reason], dataset: Dataset) -> dict[str, Reason]:
+    """A reason for each figure or frame that is not there, and for no other."""
+    wanted = [name for name in lists.OPTIONAL if getattr(result, name) is None]
+    wanted += [name for name, value in result.key_figures.items() if value is None]
+    return {name: missing.get(name) or _why(name, dataset) for name in wanted}
 
 
 def _why(name: str, dataset: Dataset) -> Reason:
+    if name == "sleeping":
+        return Reason("nothing_sleeps")
     if name in ("misalignment_headroom", "misalignment_headroom_after", "headroom", "potential_covered_share"):
         return Reason("no_headroom") if dataset.has("customer_potential") else absent("customer_potential")
     if name == "misalignment_margin":

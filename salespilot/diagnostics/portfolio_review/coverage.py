@@ -69,8 +69,9 @@ def worked_days(dataset: Dataset, people: pd.DataFrame) -> pd.Series:
     From ``rep_capacity``; for those it leaves out, Mondays to Fridays of the time they were employed.
     """
     window = dataset.window
-    start = people["start_date"].fillna(pd.Timestamp(window.start)).clip(lower=pd.Timestamp(window.start))
-    end = people["end_date"].fillna(pd.Timestamp(window.end)).clip(upper=pd.Timestamp(window.end))
+    first, last = pd.Timestamp(window.start), pd.Timestamp(window.end)
+    start = people["start_date"].where(people["start_date"] > first, first)
+    end = people["end_date"].where(people["end_date"] < last, last)
     weekdays = np.maximum(
         np.busday_count(
             start.to_numpy().astype("datetime64[D]"), (end + pd.Timedelta(days=1)).to_numpy().astype("datetime64[D]")
@@ -110,8 +111,8 @@ def contacts(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
     done = dataset.mart("customer_contacts").dropna(subset="customer_id").set_index("customer_id")
     if "delivery_customer_id" in dataset.columns("sales_lines"):
         delivered = dataset.mart("customer_deliveries").sort_values("net_revenue", ascending=False, kind="stable")
-        delivered = delivered.drop_duplicates("delivery_customer_id").set_index("delivery_customer_id")["customer_id"]
-        billed = done.index.to_series().map(delivered)
+        head = delivered.drop_duplicates("delivery_customer_id").set_index("delivery_customer_id")["customer_id"]
+        billed = done.index.to_series().map(head)
         is_site = billed.notna() & ~done.index.isin(frame.index[frame["has_lines"]])
         dates = ["last_f2f_date", "last_contact_date"]
         how = {column: "max" if column in dates else "sum" for column in done.columns}
@@ -128,9 +129,9 @@ def cover(
     """Add to the customers what was done for them against the policy of their cell.
 
     f2f_count, remote_count, visit_hours, target_f2f, compliance (done / target), over_service (extra visits),
-    contact_status (met, met_group: another site is, remote_only, not_seen, unknown), hours_per_visit (planned: visit, preparation, travel), and
-    the same targets and contacts summed over the group. A customer new in the period is owed visits since its first
-    order only. Where the owner does not log, the status is unknown.
+    contact_status (met, met_group: another site is, remote_only, not_seen, unknown), plan_hours (visit and
+    preparation), and the same targets and contacts summed over the group. A customer new in the period is owed
+    visits since its first order only. Where the owner does not log, the status is unknown.
     """
     plan = policy.set_index("cell").reindex(frame["cell"]).set_index(frame.index)
     since = (frame["first_order_date"] - pd.Timestamp(window_start)).dt.days.clip(lower=0).fillna(0) / 365.25
@@ -251,7 +252,7 @@ def portfolios(frame: pd.DataFrame, people: pd.DataFrame, small: int) -> pd.Data
     table["no_contact_low"], table["no_contact_high"] = wilson(table["no_contact_count"], counts)
     table["no_contact_shrunk"] = shrunk_rates(table["no_contact_count"], counts)
     done, target = held["f2f_count"], held["target_f2f"]
-    table["compliance"] = _by_owner(np.minimum(done, target), held) / _by_owner(target, held)
+    table["compliance"] = _by_owner(target.clip(upper=done), held) / _by_owner(target, held)
     table["over_service_rate"] = _by_owner(held["over_service"], held) / _by_owner(done.astype(float), held)
     rates = [c for c in table.columns if c.startswith(("coverage_", "no_contact_")) and c != "no_contact_count"]
     table.loc[counts < small, rates] = np.nan

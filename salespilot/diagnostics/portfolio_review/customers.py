@@ -69,7 +69,8 @@ def base(dataset: Dataset, thresholds: Thresholds) -> tuple[pd.DataFrame, AbcCla
     """Sales, class, rhythm and potential of every customer, indexed by customer_id, and how the classes were made.
 
     ``net_revenue`` and its companions are of the period; ``..._previous`` of the equally long one before (NaN without
-    one); ``past_revenue`` of the last 24 months, ``past_yearly`` the same brought to a year. ``potential_accessible`` and ``headroom`` are money a year.
+    one); ``past_revenue`` of the last 24 months, ``past_yearly`` the same brought to a year.
+    ``potential_accessible`` and ``headroom`` are money a year.
     """
     history = totals(dataset, dataset.history)
     frame = population(dataset, history)

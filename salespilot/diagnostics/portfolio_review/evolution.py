@@ -151,7 +151,7 @@ def eroding_by_season(
     ``period`` months long. True where most of the revenue falls in three neighbouring months of the year, the
     customer is not late on its own rhythm, and the fall disappears when both periods are moved back by a month or two.
     """
-    months = months[candidates.index.get_indexer(months["customer_id"]) >= 0]
+    months = months[candidates.index.get_indexer(pd.Index(months["customer_id"])) >= 0]
     age = last_month - months["month_index"]
     table = months.assign(age=age).pivot_table("net_revenue", "customer_id", "age", aggfunc="sum", fill_value=0.0)
     table = table.reindex(index=candidates.index, columns=range(2 * period + thresholds.seasonal_shift_months)).fillna(

@@ -6,91 +6,78 @@ import numpy as np
 import pandas as pd
 
 from salespilot.dataset import Dataset
+from salespilot.diagnostics.portfolio_review.flags import DECISIONS
 from salespilot.inference import gini, hhi
 
+# fmt: off
 OPTIONAL = (
-    "coverage",
-    "reps",
-    "groups",
-    "deciles",
-    "curves",
-    "bridge",
-    "retention",
-    "rep_retention",
-    "life_cycle",
-    "migration",
-    "sleeping",
-    "costs",
-    "loss_makers",
-    "reallocation",
-    "actions",
+    "coverage", "reps", "groups", "deciles", "curves", "bridge", "retention", "rep_retention", "life_cycle",
+    "migration", "sleeping", "costs", "loss_makers", "reallocation", "actions",
+)
+OF_PORTFOLIOS = (
+    "coverage", "reps", "coverage_rate", "coverage_rate_a", "revenue_covered_share", "potential_covered_share",
+    "compliance", "over_service_rate",
 )
 OF_ACTIVITIES = (
-    "coverage",
-    "reps",
-    "groups",
-    "deciles",
-    "reallocation",
-    "service",
-    "coverage_rate",
-    "coverage_rate_a",
-    "revenue_covered_share",
-    "potential_covered_share",
-    "compliance",
-    "over_service_rate",
-    "misalignment_revenue",
-    "misalignment_margin",
-    "misalignment_headroom",
-    "misalignment_headroom_after",
-    "hours_moved",
-    "reallocation_gain",
-    "timed_share",
+    *OF_PORTFOLIOS, "groups", "deciles", "reallocation", "misalignment_revenue", "misalignment_margin",
+    "misalignment_headroom", "misalignment_headroom_after", "hours_moved", "reallocation_gain", "timed_share",
 )
 OF_PREVIOUS = (
-    "bridge",
-    "retention",
-    "rep_retention",
-    "life_cycle",
-    "migration",
-    "retention_gross",
-    "retention_net",
+    "bridge", "retention", "rep_retention", "life_cycle", "migration", "retention_gross", "retention_net",
     "attrition_rate",
 )
+CUSTOMER_COLUMNS = (
+    "customer_name", "owner_name", "decision", "abc_class", "class_from", "rank", "net_revenue",
+    "net_revenue_previous", "growth_rate", "share", "cum_share", "gross_margin", "potential_accessible", "headroom",
+    "potential_class", "is_stale", "cell", "f2f_count", "target_f2f", "compliance", "remote_count", "contact_status",
+    "service_zone", "last_contact_date", "order_days", "last_order_date", "mean_gap_days", "gap_days",
+    "buying_status", "life_cycle", "bridge_status", "equipment_rate", "cost_to_serve", "net_contribution",
+    "max_affordable_visits", "is_new", "is_one_off", "parent_customer_id", "owner_id", "customer_id",
+)
+REP_COLUMNS = [
+    "owner_name", "team_id", "role", "customer_count", "portfolio_revenue", "met_count", "coverage_rate",
+    "coverage_low", "coverage_high", "coverage_shrunk", "no_contact_count", "no_contact_share", "no_contact_low",
+    "no_contact_high", "no_contact_shrunk", "compliance", "over_service_rate", "worked_days", "activity_count",
+    "activities_per_day", "activity_ratio", "revenue_ratio", "is_ramping", "is_logging", "rep_id",
+]
 BY_REP = {
-    "customers": "owner_id",
-    "reps": "rep_id",
-    "rep_retention": "rep_id",
-    "overdue": "owner_id",
-    "sleeping": "owner_id",
-    "loss_makers": "owner_id",
-    "reallocation": "rep_id",
-    "actions": "owner_rep_id",
+    "reps": "rep_id", "rep_retention": "rep_id", "sleeping": "owner_id", "loss_makers": "owner_id",
+    "reallocation": "rep_id", "actions": "owner_rep_id",
 }
+# fmt: on
 SLEEPING_ROWS = 20
 TOP = (1, 5, 10)
 
 
+def customers(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is shown of each customer, in the order given; measures that the exports do not feed are left out."""
+    table = frame.reset_index()
+    return table[[column for column in CUSTOMER_COLUMNS if column in table]]
+
+
 def concentration(frame: pd.DataFrame, has_previous: bool) -> pd.DataFrame:
-    """One row a measure: ``measure``, ``value`` of the period, ``value_previous``, ``kind`` (percent, number, count)."""
-    now = _measures(frame["net_revenue"])
-    before = _measures(frame["net_revenue_previous"]) if has_previous else {}
-    rows = [(name, kind, value, before.get(name, (kind, np.nan))[1]) for name, (kind, value) in now.items()]
-    return pd.DataFrame(rows, columns=["measure", "kind", "value", "value_previous"])
+    """One row a period ("current", "previous"): positive_customers, top1_share, top5_share, top10_share,
+    top20pct_share, gini, hhi, effective_customers; missing where nothing was bought."""
+    rows = [{"period": "current"} | _measures(frame["net_revenue"])]
+    if has_previous:
+        rows.append({"period": "previous"} | _measures(frame["net_revenue_previous"]))
+    names = [f"top{k}_share" for k in TOP]
+    columns = ["period", "positive_customers", *names, "top20pct_share", "gini", "hhi", "effective_customers"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _measures(net: pd.Series) -> dict[str, tuple[str, float]]:
+def _measures(net: pd.Series) -> dict[str, float]:
     positive = np.sort(net[net > 0].to_numpy())[::-1]
     if len(positive) == 0:
-        return {}
+        return {"positive_customers": 0}
     share = np.cumsum(positive) / positive.sum()
-    top = {f"top{k}_share": ("percent", float(share[min(k, len(share)) - 1])) for k in TOP}
     fifth = int(np.ceil(0.2 * len(share) - 1e-9))
-    return top | {
-        "top20pct_share": ("percent", float(share[fifth - 1])),
-        "gini": ("number", gini(positive)),
-        "hhi": ("number", hhi(positive)),
-        "effective_customers": ("number", 1 / hhi(positive)),
-        "positive_customers": ("number", float(len(positive))),
+    return {f"top{k}_share": float(share[min(k, len(share)) - 1]) for k in TOP} | {
+        "top20pct_share": float(share[fifth - 1]),
+        "gini": gini(positive),
+        "hhi": hhi(positive),
+        "effective_customers": 1 / hhi(positive),
+        "positive_customers": len(positive),
     }
 
 
@@ -157,7 +144,9 @@ def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 def loss_makers(frame: pd.DataFrame) -> pd.DataFrame:
     """Customers visited whose service costs more than their margin, the dearest first."""
-    rows = frame[(frame["net_contribution"] < 0) & (frame["f2f_count"] > 0)].sort_values("net_contribution", kind="stable")
+    rows = frame[(frame["net_contribution"] < 0) & (frame["f2f_count"] > 0)].sort_values(
+        "net_contribution", kind="stable"
+    )
     columns = [
         "customer_id",
         "customer_name",
@@ -177,8 +166,6 @@ def loss_makers(frame: pd.DataFrame) -> pd.DataFrame:
 
 def decisions(frame: pd.DataFrame) -> pd.DataFrame:
     """decision, customer_count, customer_share, net_revenue, revenue_share; the most pressing first."""
-    from salespilot.diagnostics.portfolio_review.flags import DECISIONS
-
     table = frame.groupby("decision").agg(customer_count=("net_revenue", "size"), net_revenue=("net_revenue", "sum"))
     table = table.reindex([word for word in DECISIONS if word in table.index])
     table.insert(1, "customer_share", table["customer_count"] / max(len(frame), 1))

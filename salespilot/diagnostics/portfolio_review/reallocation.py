@@ -47,7 +47,7 @@ def reallocation(
     queue = held.loc[needed > 0, ["owner_id"]].assign(hours=needed, per_hour=gain / needed)
     queue = queue.sort_values("per_hour", ascending=False, kind="stable")
     before = queue.groupby("owner_id")["hours"].cumsum() - queue["hours"]
-    granted = np.minimum(queue["hours"], (queue["owner_id"].map(pool) - before).clip(lower=0))
+    granted = queue["hours"].clip(upper=(queue["owner_id"].map(pool) - before).clip(lower=0))
     part = (granted / queue["hours"]).reindex(held.index).fillna(0.0)
 
     moved = granted.groupby(queue["owner_id"]).sum()
@@ -72,7 +72,7 @@ def _gain(held: pd.DataFrame, lacking: pd.Series, years: float, thresholds: Thre
     now = response((held["f2f_count"] / target).fillna(1.0), *curve)
     then = response(((held["f2f_count"] + lacking) / target).fillna(1.0), *curve)
     gain = held["net_revenue"].clip(lower=0) / years * (then / now - 1)
-    return np.minimum(gain, held["headroom"].fillna(np.inf))
+    return gain.clip(upper=held["headroom"].fillna(np.inf))
 
 
 def _developed(held: pd.DataFrame, lacking: pd.Series, thresholds: Thresholds) -> pd.Series:

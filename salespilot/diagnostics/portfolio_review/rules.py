@@ -9,21 +9,21 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from salespilot.diagnostics.portfolio_review.compute import Result
 from salespilot.diagnostics.portfolio_review.flags import flags
+from salespilot.diagnostics.portfolio_review.result import Result
 from salespilot.diagnostics.portfolio_review.settings import NAME, Thresholds
 from salespilot.finding import Finding, Severity, Value
 
 RECEIVERS = 3
+MONEY = ("stake", "stake_low", "stake_high", "hours")
 ENOUGH_YEARS = 0.75
 WEIGHT = {Severity.ALERT: 0, Severity.WATCH: 1, Severity.GOOD: 2}
 
 
 def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Finding]:
     """What was found, gravest first, then by stake; at most ``max_findings`` a rule, the biggest."""
-    customers = result.customers.set_index("customer_id")
-    marks = flags(customers, thresholds, result.is_separating)
-    judge = _Judge(result, customers, marks, thresholds)
+    marks = flags(result.grounds.customers, thresholds, result.grounds.is_separating)
+    judge = _Judge(result, marks, thresholds)
     rules: tuple[Callable[[], Iterable[Finding]], ...] = (
         judge.secure,
         judge.nuggets,
@@ -55,16 +55,23 @@ def plain(value: Any) -> Value:
     return value if isinstance(value, str | bool | date) else value.item() if hasattr(value, "item") else value
 
 
+def _rows(frame: pd.DataFrame) -> Iterable[Any]:
+    return frame.itertuples()
+
+
 class _Judge:
     """The rules over one Result; each yields its findings."""
 
-    def __init__(self, result: Result, customers: pd.DataFrame, marks: pd.DataFrame, thresholds: Thresholds) -> None:
-        self.result, self.customers, self.marks, self.thresholds = result, customers, marks, thresholds
+    def __init__(self, result: Result, marks: pd.DataFrame, thresholds: Thresholds) -> None:
+        self.result, self.marks, self.thresholds = result, marks, thresholds
+        self.customers, self.years = result.grounds.customers, result.grounds.years
 
     def _finding(
         self, rule: int, code: str, severity: Severity, kind: str, subject: str, values: dict[str, Any], **more: Any
     ) -> Finding:
-        money = {key: plain(more.pop(key)) for key in ("stake", "stake_low", "stake_high", "hours") if key in more}
+        money: dict[str, Any] = {
+            key: plain(more.pop(key)) for key in ("stake", "stake_low", "stake_high", "hours") if key in more
+        }
         filled = {key: plain(value) for key, value in values.items()}
         more.setdefault("targets", ((kind, subject),))
         return Finding(NAME, f"T01-R{rule}", code, severity, kind, subject, values=filled, **money, **more)
@@ -79,7 +86,7 @@ class _Judge:
     def _rows(self, *names: str, by: str) -> Iterable[Any]:
         """The biggest customers that a rule speaks of."""
         chosen = self.customers[self.marks[list(names)].any(axis=1)]
-        return chosen.sort_values(by, ascending=False, kind="stable").head(self.thresholds.max_findings).itertuples()
+        return _rows(chosen.sort_values(by, ascending=False, kind="stable").head(self.thresholds.max_findings))
 
     @property
     def _loss(self) -> tuple[float, float, float]:
@@ -91,11 +98,11 @@ class _Judge:
         of_a = self.result.retention.set_index("segment").loc["A"]
         if pd.isna(of_a["retention_gross"]):
             return usual, usual / 2, usual * 2
-        return tuple(1 - float(of_a[name]) for name in ("retention_gross", "gross_high", "gross_low"))  # type: ignore
+        return 1 - float(of_a["retention_gross"]), 1 - float(of_a["gross_high"]), 1 - float(of_a["gross_low"])
 
     def _at_risk(self, revenue: float) -> dict[str, Any]:
         rate, low, high = self._loss
-        a_year = max(revenue, 0.0) / self.result.years
+        a_year = max(revenue, 0.0) / self.years
         return {
             "stake": a_year * rate,
             "stake_low": a_year * low,
@@ -161,7 +168,7 @@ class _Judge:
                     "before": row.net_revenue_previous,
                     "abc_class": row.abc_class,
                 },
-                stake=row.net_revenue_change / self.result.years,
+                stake=row.net_revenue_change / self.years,
             )
 
     @staticmethod
@@ -185,10 +192,10 @@ class _Judge:
                     "margin": row.gross_margin,
                     "loss": -row.net_contribution,
                     "visits": row.f2f_count,
-                    "hours_freed": row.f2f_count * row.actual_hours_per_visit / self.result.years,
+                    "hours_freed": row.f2f_count * row.actual_hours_per_visit / self.years,
                     "affordable": row.max_affordable_visits,
                 },
-                stake=-row.net_contribution / self.result.years,
+                stake=-row.net_contribution / self.years,
                 stake_kind="cost",
                 stake_basis="margin",
             )
@@ -196,8 +203,8 @@ class _Judge:
     def dormant(self) -> Iterable[Finding]:
         """R4: dormant, and once worth half of the customers who buy."""
         table = self.customers["order_probability"].dropna()
-        alarms = stats.false_discovery_control(table) if len(table) else []
-        sure = set(table.index[alarms <= self.thresholds.false_discovery_rate]) if len(table) else set()
+        alarms = stats.false_discovery_control(table.to_numpy()) if len(table) else table.to_numpy()
+        sure = set(table.index[alarms <= self.thresholds.false_discovery_rate])
         for row in self._rows("dormant", by="past_revenue"):
             has_rhythm = pd.notna(row.mean_gap_days)
             yield self._of_customer(
@@ -224,7 +231,7 @@ class _Judge:
             return
         losses = -self.customers["net_revenue_change"]
         chosen = losses[self.marks["eroding"]].sort_values(ascending=False, kind="stable")
-        for row in self.customers.loc[chosen.index].head(self.thresholds.max_findings).itertuples():
+        for row in _rows(self.customers.loc[chosen.index].head(self.thresholds.max_findings)):
             loss = row.net_revenue_previous - row.net_revenue
             yield self._of_customer(
                 5,
@@ -237,7 +244,7 @@ class _Judge:
                     "change": row.growth_rate,
                     "abc_class": row.class_from,
                 },
-                stake=loss / self.result.years,
+                stake=loss / self.years,
                 stake_kind="at_risk",
             )
 
@@ -250,7 +257,7 @@ class _Judge:
         has_costs = "visit_cost" in self.customers
         for row in self._rows("over_served", by="over_service"):
             names = waiting.loc[waiting["owner_id"] == row.owner_id, "customer_name"].head(RECEIVERS)
-            extra = row.over_service / self.result.years
+            extra = row.over_service / self.years
             yield self._of_customer(
                 6,
                 "over_served" if len(names) else "over_served_no_receiver",
@@ -306,8 +313,8 @@ class _Judge:
 
     def uncovered(self) -> Iterable[Finding]:
         """R8: too many customers of one portfolio without any contact."""
-        table = self.result.reps
-        if table is None or (self.result.activity_years or 0.0) < ENOUGH_YEARS:
+        table = self.result.grounds.people
+        if table is None or (self.result.grounds.activity_years or 0.0) < ENOUGH_YEARS:
             return
         limit = self.thresholds.uncovered_share
         table = table[table["is_logging"] & table["no_contact_share"].notna()]
@@ -317,7 +324,7 @@ class _Judge:
         sure = stats.false_discovery_control(chance) <= self.thresholds.false_discovery_rate
         table = table.assign(is_sure=sure)
         table = table[(table["no_contact_share"] > limit) & (table["no_contact_shrunk"] > limit)]
-        for row in table.itertuples():
+        for row in _rows(table):
             held = self.customers[(self.customers["owner_id"] == row.rep_id) & self.customers["in_portfolio"]]
             left = held[(held["group_contacts"] + held["f2f_count"] + held["remote_count"]) == 0]
             yield self._finding(
@@ -343,10 +350,10 @@ class _Judge:
 
     def unlogged(self) -> Iterable[Finding]:
         """R9: logs far less than peers while selling normally: a matter of data, no verdict on coverage."""
-        table = self.result.reps
+        table = self.result.grounds.people
         if table is None:
             return
-        for row in table[~table["is_logging"]].itertuples():
+        for row in _rows(table[~table["is_logging"]]):
             yield self._finding(
                 9,
                 "unlogged",
@@ -366,7 +373,11 @@ class _Judge:
     def low_concentration(self) -> Iterable[Finding]:
         """Classes that separate little: said, and no rule on classes is applied."""
         value = self.result.key_figures["gini"]
-        if self.result.is_separating or value is None or (self.result.key_figures["positive_customers"] or 0) < 2:
+        if (
+            self.result.grounds.is_separating
+            or value is None
+            or (self.result.key_figures["positive_customers"] or 0) < 2
+        ):
             return
         figures = self.result.key_figures
         values = {"gini": value, "customers": figures["positive_customers"], "share": figures["top20pct_share"]}
