@@ -80,6 +80,13 @@ def test_nothing_readable_writes_nothing(exports, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_broken_preset_of_the_client_is_said(exports, tmp_path):
+    (tmp_path / "delorme" / "presets").mkdir(parents=True)
+    (tmp_path / "delorme" / "presets" / "own.toml").write_text("[[table]\n")
+    with pytest.raises(ClientError, match=r"own\.toml: not a TOML file"):
+        new(tmp_path / "delorme", [exports / "clients.csv"])
+
+
 def test_a_glob_that_would_catch_another_file_is_not_written(exports, tmp_path):
     (exports / "factures_2023_brouillon.csv").write_text("a;b\n1;2\n")
     new(tmp_path / "delorme", [exports / "factures_2024.csv", exports / "factures_2025.csv"])

@@ -27,6 +27,7 @@ from salespilot.intake.text import kind_of
 from salespilot.intake.vocabulary import Words, fold, synonyms, unaccented
 from salespilot.tables import TABLES, Column, Table
 
+CHOOSING_ROWS = 500  # enough to tell which table it is; its columns are then judged on all rows
 FITTING_SHARE = 0.8  # of the values that are not empty, how many must be readable as the column's type
 _VAGUE = frozenset(
     "id name nom date type statut status state amount montant source value valeur role category categorie version"  # noqa: SIM905
@@ -95,7 +96,8 @@ def propose(
         for kind, names in synonyms().ignored.items():
             if words and words <= names:
                 return Proposal(None, unused=tuple(headers), remark=f"{kind}: no report uses them")
-        scores = {t.name: _score(t, _columns(t, headers, samples), samples, words) for t in TABLES.values()}
+        few = samples[:: max(1, len(samples) // CHOOSING_ROWS)]
+        scores = {t.name: _score(t, _columns(t, headers, few), few, words) for t in TABLES.values()}
         best = max(scores, key=lambda t: scores[t])
         if scores[best] < 3:
             return Proposal(

@@ -19,6 +19,7 @@ from pathlib import Path
 from salespilot.client import FILE, ClientError
 from salespilot.intake.computed import Match, identifier
 from salespilot.intake.mapping import Proposal, propose
+from salespilot.intake.presets import PresetError
 from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
 from salespilot.intake.vocabulary import fold, language_of, synonyms
 from salespilot.tables import TABLES
@@ -46,11 +47,14 @@ class Export:
 def new(folder: Path, exports: list[Path]) -> str:
     """Write ``folder``/client.toml from the ``exports`` and return the report: mapped, doubtful, missing, line by line.
 
-    Raises ClientError when the client exists already (the message holds the lines to add by hand), or when no export
-    can be read.
+    Raises ClientError when the client exists already (the message holds the lines to add by hand), when no export can
+    be read, or when one of the client's own presets is broken.
     """
     groups, unreadable = _look(exports)
-    found = [(export, proposal) for export in groups for proposal in _proposals(export, folder)]
+    try:
+        found = [(export, proposal) for export in groups for proposal in _proposals(export, folder)]
+    except PresetError as error:
+        raise ClientError(str(error)) from error
     used = [(export, proposal) for export, proposal in found if proposal.table]
     blocks = [_source_block(folder, export, proposal) for export, proposal in used]
     path = folder / FILE

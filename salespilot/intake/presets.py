@@ -82,7 +82,10 @@ def _places(folder: Path | None) -> list[Path]:
 
 @cache
 def _read(path: Path) -> tuple[PresetTable, ...]:
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PresetError(f"{path}: not a TOML file in UTF-8 ({error})") from error
     made = []
     for entry in raw.get("table", []):
         table = TABLES.get(entry.get("table"))
