@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -27,7 +26,6 @@ LONGEST_WORD = 24
 LONGEST_TEXT = 1200
 NUMERIC = frozenset({"number", "count", "percent", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
-RASTER_DPI = 200
 
 
 def clean(value: object, limit: int = LONGEST_TEXT) -> str:
@@ -62,12 +60,9 @@ def note(sentence: str) -> str:
 
 def svg(figure: Figure) -> bytes:
     """The figure as SVG: letters as outlines, so that it looks the same everywhere, and the same bytes every time."""
-    from matplotlib import rc_context
+    from salespilot.charts import style
 
-    target = io.BytesIO()
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "salespilot"}):
-        figure.savefig(target, format="svg", dpi=RASTER_DPI, metadata={"Date": None, "Creator": None})
-    return target.getvalue()
+    return style.svg(figure).encode()
 
 
 def picture(image: bytes, alt: str) -> str:

@@ -1,7 +1,6 @@
 """The chart vocabulary: a tidy frame and a phrasebook in, a figure out. Forms draw; they never compute a measure.
 
-Every form is ``form(frame, book, *, x=..., y=..., ...) -> Figure``, where options name columns of the frame. `svg` and
-`png` write a figure.
+Every form is ``form(frame, book, *, x=..., y=..., ...) -> Figure``, where options name columns of the frame.
 """
 
 from salespilot.charts.bars import bars
@@ -15,7 +14,6 @@ from salespilot.charts.overdue import overdue
 from salespilot.charts.pareto import pareto
 from salespilot.charts.scatter import scatter
 from salespilot.charts.stacked import stacked
-from salespilot.charts.style import png, svg
 from salespilot.charts.waterfall import waterfall
 
 __all__ = [
@@ -28,9 +26,7 @@ __all__ = [
     "matrix",
     "overdue",
     "pareto",
-    "png",
     "scatter",
     "stacked",
-    "svg",
     "waterfall",
 ]

@@ -48,6 +48,7 @@ DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 
 WIDTH = 17.0
 SMALL = 7.5
 INCH = 2.54
+RASTER_DPI = 200
 
 P = ParamSpec("P")
 
@@ -96,8 +97,6 @@ RC: Any = {
     "figure.dpi": 100,
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "salespilot",
 }
 
 
@@ -114,12 +113,19 @@ def form(
     return drawn
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows as it is, whatever its backend."""
+
+    def _repr_svg_(self) -> str:
+        return svg(self)
+
+
 def figure(height: float, **options: Any) -> tuple[Figure, Any]:
     """A figure as wide as the text and ``height`` cm high, and its axes. Options are those of ``Figure.subplots``.
 
     Not pyplot's: nothing stays open behind the reader's back.
     """
-    drawn = Figure(figsize=(WIDTH / INCH, height / INCH), layout="constrained")
+    drawn = Drawing(figsize=(WIDTH / INCH, height / INCH), layout="constrained")
     return drawn, drawn.subplots(**options)
 
 
@@ -131,28 +137,12 @@ def blank(book: Phrasebook) -> Figure:
     return drawn
 
 
-def svg(drawn: Figure, prefix: str = "") -> str:
-    """The figure as SVG text, from ``<svg``; the same figure always gives the same text.
-
-    ``prefix`` goes before every id, so that several figures can stand in one page.
-    """
-    text = _saved(drawn, "svg").decode("utf-8")
-    text = text[text.index("<svg") :]
-    for mark in ('id="', 'href="#', "url(#") if prefix else ():
-        text = text.replace(mark, mark + prefix)
-    return text
-
-
-def png(drawn: Figure, dpi: int = 200) -> bytes:
-    """The figure as PNG."""
-    return _saved(drawn, "png", dpi=dpi)
-
-
-def _saved(drawn: Figure, kind: str, dpi: int = 200) -> bytes:
-    buffer = io.BytesIO()
-    with mpl.rc_context(RC):
-        drawn.savefig(buffer, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else {"Software": None})
-    return buffer.getvalue()
+def svg(drawn: Figure) -> str:
+    """Any figure as SVG, from ``<svg``: letters as outlines, and the same text every time."""
+    target = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "salespilot"}):
+        drawn.savefig(target, format="svg", dpi=RASTER_DPI, metadata={"Date": None, "Creator": None})
+    return target.getvalue()[target.getvalue().index("<svg") :]
 
 
 def plain(text: str) -> str:
