@@ -1,0 +1,382 @@
+"""What is wrong with the data, and what it costs each report: fit, fit with reserves, unfit, or not fed at all.
+
+Intake says what it found, not how bad it is. Here each issue is judged (it blocks, weakens or only informs), set
+against the tables that a report needs, and given to whoever can mend it. No notebook is executed: the command line
+asks for the verdict first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import duckdb
+
+from salespilot.client import Client
+from salespilot.conventions import settings, threshold
+from salespilot.finding import Reason
+from salespilot.intake import Intake, Issue
+from salespilot.tables import TABLES
+
+REPORT = "data_fitness"
+HIDDEN = "•••"
+STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {"sales_lines": ("opportunities", ("status", "closed_date", "amount", "customer_id"))}
+)
+"""A needed table that was not exported -> the table that may stand in for it, and the columns it then needs."""
+
+COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sales_lines": (
+            "customers",
+            "customer_potential",
+            "customer_assignments",
+            "reps",
+            "activities",
+            "coverage_policy",
+            "costs",
+        ),
+        "opportunities": ("opportunity_events", "stages", "milestone_evidence", "quotes", "customers", "reps"),
+        "activities": ("customers", "reps", "rep_capacity", "calendar", "targets"),
+        "reps": ("rep_capacity", "customer_assignments", "targets"),
+        "targets": ("reps", "rep_capacity", "actions", "action_targets", "opportunities"),
+        "forecast_snapshots": ("sales_lines", "opportunities", "targets", "reps"),
+        "contests": ("contest_participants", "contest_prizes"),
+    }
+)
+"""A needed table -> the tables that enrich the reports made from it: their faults weaken, their absence is no fault."""
+
+
+class Verdict(StrEnum):
+    """What the data are worth to one report. NOT_FED: a table or column that it needs was not exported."""
+
+    FIT = "fit"
+    RESERVES = "fit_with_reserves"
+    UNFIT = "unfit"
+    NOT_FED = "not_fed"
+
+
+class Effect(StrEnum):
+    """What an issue does to a report that needs its table."""
+
+    BLOCKS = "blocks"
+    WEAKENS = "weakens"
+    INFORMS = "informs"
+
+
+class Mender(StrEnum):
+    """Who can put it right: the client's ERP or CRM team, its sales management, or the consultant's client.toml."""
+
+    ERP = "erp"
+    CRM = "crm"
+    MANAGEMENT = "management"
+    CONSULTANT = "consultant"
+
+
+ERP_TABLES = frozenset({"sales_lines", "orders_backlog", "customers", "costs", "calendar"})
+CRM_TABLES = frozenset(
+    {
+        "customer_potential",
+        "customer_assignments",
+        "opportunities",
+        "opportunity_events",
+        "stages",
+        "milestone_evidence",
+        "quotes",
+        "activities",
+        "forecast_snapshots",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Where an issue stops being a reserve and blocks, or starts being worth a word.
+
+    The gate of rejected rows is ``max_rejected_share`` in ``client.toml``.
+    """
+
+    orphan_share: float = threshold(
+        0.01, "share of the table's rows", "more unknown codes and the join loses whole customers or salespeople"
+    )
+    control_gap_share: float = threshold(
+        0.01, "share of the accounting figure", "a larger gap is no matter of cut-off dates: a file or a sign is wrong"
+    )
+
+
+ESCALATED: Mapping[str, str] = MappingProxyType({"orphan_key": "orphan_share"})
+"""Issues that only weaken while they are few -> the gate beyond which they block."""
+
+SETTLED_BY_CONSULTANT = frozenset({"ambiguous_date"})
+"""Issues that a line of client.toml settles; the others go to whoever keeps the table."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An issue with its effect on the reports that need its table, who can mend it, and its share of the rows.
+
+    ``file``: the issue's file, else the files that feed its table.
+    """
+
+    issue: Issue
+    effect: Effect
+    mender: Mender
+    share: float | None
+    file: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All that may fill a sentence about the issue: its own values, and what every issue has."""
+        issue = self.issue
+        common: dict[str, Any] = {"table": issue.table, "file": self.file, "column": issue.column}
+        common |= {"count": issue.count, "amount": issue.amount, "share": self.share}
+        return common | {"examples": ", ".join(issue.examples)} | dict(issue.values)
+
+    @property
+    def reason(self) -> Reason:
+        """The sentence that says it."""
+        return Reason(f"issue_{self.issue.code}", self.values)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A table that a report needs and that was not exported, or (``column``) one of its columns."""
+
+    table: str
+    column: str | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """The sentence that says it."""
+        if self.column is None:
+            return Reason("absent_table", {"table": self.table})
+        return Reason("absent_column", {"table": self.table, "column": self.column})
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one report: what blocks it, what weakens it, what it lacks."""
+
+    report: str
+    verdict: Verdict
+    blocking: tuple[Judged, ...] = ()
+    weakening: tuple[Judged, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def main(self) -> Judged | None:
+        """The issue that decides: the blocking one, else the weakening one, that concerns most money, then rows."""
+        found = self.blocking or self.weakening
+        return max(found, key=lambda j: (abs(j.issue.amount or 0.0), j.issue.count), default=None)
+
+
+@dataclass(frozen=True)
+class ControlTotal:
+    """A fiscal year's net revenue, in the accounts (``expected``) and in the exports (``found``)."""
+
+    year: int
+    expected: float
+    found: float
+
+    @property
+    def gap(self) -> float:
+        """Exports less accounts."""
+        return self.found - self.expected
+
+    @property
+    def gap_share(self) -> float | None:
+        """The gap as a share of the accounting figure."""
+        return self.gap / self.expected if self.expected else None
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """The verdict on every report that needs a table, every issue judged, and the control totals."""
+
+    judgements: Mapping[str, Judgement]
+    issues: tuple[Judged, ...]
+    control: tuple[ControlTotal, ...]
+
+    def obstacle(self, report: str) -> Reason | None:
+        """Why a report must not be made (None: it may be): a phrase of the house and what fills it."""
+        judgement = self.judgements.get(report)
+        if judgement is None or judgement.verdict in (Verdict.FIT, Verdict.RESERVES):
+            return None
+        if judgement.blocking:
+            return judgement.main.reason if judgement.main else None
+        return judgement.missing[0].reason
+
+    def reserves(self, report: str) -> tuple[Reason, ...]:
+        """What to print at the foot of a report; where it needs no table, the reserves on all that was exported."""
+        judgement = self.judgements.get(report)
+        concerning = judgement.blocking + judgement.weakening if judgement else self.issues
+        return tuple(judged.reason for judged in concerning if judged.effect is not Effect.INFORMS)
+
+    def is_any_fit(self, reports: Iterable[str] = ()) -> bool:
+        """Whether at least one of the reports (default: of all those judged) can be made."""
+        asked = [name for name in reports or self.judgements if name in self.judgements]
+        return not asked or any(self.obstacle(name) is None for name in asked)
+
+    def count(self, *verdicts: Verdict) -> int:
+        """How many reports got one of these verdicts."""
+        return sum(judgement.verdict in verdicts for judgement in self.judgements.values())
+
+
+def gates(client: Client) -> Gates:
+    """The gates in force: those of the house, overridden by ``[thresholds.data_fitness]`` of the client."""
+    return settings(Gates, client.thresholds.get(REPORT, {}), f"client.toml [thresholds.{REPORT}]")
+
+
+def assess(
+    intake: Intake, needs: Mapping[str, tuple[str, ...]], client: Client, limits: Gates | None = None
+) -> Fitness:
+    """The verdict on each report of ``needs`` (report -> the tables it cannot do without).
+
+    Reports that need no table are not judged. ``limits`` defaults to the gates of the client. Raises SettingError on
+    a bad ``[thresholds.data_fitness]``.
+    """
+    limits = limits or gates(client)
+    control = control_totals(intake, client)
+    found = [*intake.issues, *_rejects(intake, client), *_control_gaps(control, limits)]
+    hides = "alias" in client.privacy.values()
+    judged = tuple(_judge(_discreet(issue) if hides else issue, intake, limits) for issue in found)
+    return Fitness(
+        {name: _verdict(name, tables, intake, judged) for name, tables in needs.items() if tables},
+        judged,
+        control,
+    )
+
+
+def control_totals(intake: Intake, client: Client) -> tuple[ControlTotal, ...]:
+    """Net revenue of each fiscal year of ``[control]``, as the accounts and as the exported sales lines have it.
+
+    A fiscal year is named after the year in which it ends; intercompany lines are not in the tables. Empty when
+    there is no control figure or no sales line.
+    """
+    path = intake.tables.get("sales_lines")
+    expected = client.control.get("net_revenue", {})
+    if path is None or not expected or not {"invoice_date", "amount_net"} <= set(intake.columns["sales_lines"]):
+        return ()
+    totals = []
+    with duckdb.connect() as connection:
+        for year, amount in sorted(expected.items()):
+            start, end = fiscal_year(year, client.first_fiscal_month)
+            answer = connection.execute(
+                "select coalesce(sum(amount_net), 0) from read_parquet(?) where invoice_date >= ? and invoice_date < ?",
+                [str(path), start, end],
+            ).fetchone()
+            totals.append(ControlTotal(year, amount, float(answer[0]) if answer else 0.0))
+    return tuple(totals)
+
+
+def fiscal_year(year: int, first_month: int) -> tuple[date, date]:
+    """The first day of the fiscal year that ends in ``year``, and the day after its last."""
+    begins = year if first_month == 1 else year - 1
+    return date(begins, first_month, 1), date(begins + 1, first_month, 1)
+
+
+def _rejects(intake: Intake, client: Client) -> list[Issue]:
+    """Tables of which more rows were rejected than ``max_rejected_share`` allows."""
+    found = []
+    for table in sorted({source.table for source in intake.counts}):
+        sources = [source for source in intake.counts if source.table == table]
+        read, rejected = (sum(getattr(s, name) for s in sources) for name in ("rows_read", "rows_rejected"))
+        if rejected > client.max_rejected_share * read:
+            values = {"effect": "blocks", "rejected_share": rejected / read, "limit": client.max_rejected_share}
+            amount = sum(source.amount_rejected for source in sources)
+            found.append(Issue("too_many_rejects", table, count=rejected, amount=amount, values=values))
+    return found
+
+
+def _control_gaps(control: Iterable[ControlTotal], limits: Gates) -> list[Issue]:
+    found = []
+    for total in control:
+        if abs(total.gap) > limits.control_gap_share * abs(total.expected):
+            values = {"year": str(total.year), "expected": total.expected, "found": total.found}
+            values |= {"gap": total.gap, "gap_share": total.gap_share}
+            found.append(Issue("control_gap", "sales_lines", None, "amount_net", 1, abs(total.gap), values))
+    return found
+
+
+def _discreet(issue: Issue) -> Issue:
+    """The issue without the client's own words: under aliases, a value shown as an example may be a name."""
+    values = {key: HIDDEN if key in ("value", "first", "second") else value for key, value in issue.values.items()}
+    return replace(issue, values=values, examples=(HIDDEN,) if issue.examples else ())
+
+
+def _judge(issue: Issue, intake: Intake, limits: Gates) -> Judged:
+    sources = [source for source in intake.counts if source.table == issue.table]
+    rows = sum(source.rows_kept + source.rows_rejected for source in sources)
+    share = min(issue.count / rows, 1.0) if rows else None
+    effect = Effect(issue.effect)
+    gate = ESCALATED.get(issue.code)
+    if gate and share is not None and share > getattr(limits, gate):
+        effect = Effect.BLOCKS
+    files = tuple(dict.fromkeys(source.file for source in sources))
+    file = issue.file or ", ".join(files[:3]) + (" …" if len(files) > 3 else "")
+    mender = Mender.CONSULTANT if issue.code in SETTLED_BY_CONSULTANT else keeper(issue.table)
+    return Judged(issue, effect, mender, share, file)
+
+
+def keeper(table: str) -> Mender:
+    """Who keeps a table at the client's."""
+    if table in ERP_TABLES:
+        return Mender.ERP
+    return Mender.CRM if table in CRM_TABLES else Mender.MANAGEMENT
+
+
+def _missing(table: str, columns: Iterable[str], intake: Intake) -> list[Missing]:
+    given = intake.columns.get(table)
+    return [Missing(table, column) for column in columns if given is not None and column not in given]
+
+
+def needed_columns(table: str) -> tuple[str, ...]:
+    """The columns without which a table is of no use: its key unless it can be made, and the essential ones."""
+    spec = TABLES[table]
+    return tuple(dict.fromkeys([*(() if spec.made_key else spec.key), *spec.essential]))
+
+
+def _standing_in(table: str, intake: Intake) -> Judged:
+    """The reserve that deals won stand in for invoices."""
+    sources = [source for source in intake.counts if source.table == table]
+    kept = sum(source.rows_kept for source in sources)
+    files = ", ".join(dict.fromkeys(source.file for source in sources))
+    issue = Issue("won_deals_basis", table, count=kept)
+    return Judged(issue, Effect.WEAKENS, Mender.ERP, None, files)
+
+
+def _verdict(report: str, needs: tuple[str, ...], intake: Intake, issues: tuple[Judged, ...]) -> Judgement:
+    refused = {j.issue.table for j in issues if j.effect is Effect.BLOCKS} - set(intake.tables)
+    missing: list[Missing] = []
+    standing: list[Judged] = []
+    tables: list[str] = []
+    for table in needs:
+        other, columns = STAND_INS.get(table, ("", ()))
+        if table in intake.tables or table in refused:
+            tables.append(table)
+            missing += _missing(table, needed_columns(table), intake)
+        elif other in intake.tables:
+            tables.append(other)
+            missing += _missing(other, columns, intake)
+            standing.append(_standing_in(other, intake))
+        else:
+            missing.append(Missing(table))
+    near = {companion for table in tables for companion in COMPANIONS.get(table, ())} - set(tables)
+    blocking = tuple(j for j in issues if j.issue.table in tables and j.effect is Effect.BLOCKS)
+    weakening = tuple(
+        j
+        for j in issues
+        if (j.issue.table in tables and j.effect is Effect.WEAKENS)
+        or (j.issue.table in near and j.effect is not Effect.INFORMS)
+    )
+    if blocking:
+        verdict = Verdict.UNFIT
+    elif missing:
+        verdict = Verdict.NOT_FED
+    else:
+        verdict = Verdict.RESERVES if weakening or standing else Verdict.FIT
+    return Judgement(report, verdict, blocking, (*standing, *weakening), tuple(missing))
