@@ -30,7 +30,7 @@ BROWSERS = (
 )
 BROWSER_SECONDS = 120
 CONTENTS = re.compile(r"<nav\b.*?</nav>", re.DOTALL)
-ENTRY = re.compile(r'(<a href="#([\w-]+)">)')
+ENTRY = re.compile(r'(<a href="#([\w-]+)">.*?)(?=</a>)', re.DOTALL)
 # Pango's caches are shared by the threads of a process.
 _one_at_a_time = Lock()
 
