@@ -230,6 +230,46 @@ def test_a_key_that_repeats_is_another_table_s():
 SALESFORCE = ("Id", "AccountId", "Name", "StageName", "Amount", "Probability", "CloseDate", "IsClosed", "IsWon")
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "expected"),
+    [
+        (
+            "account_move",
+            {
+                "Numéro": "FAC/2025/1",
+                "Partenaire": "Dupré SARL",
+                "Date de facturation": "2025-01-03",
+                "Total HT": "1200.5",
+            },
+            {"invoice_id": "Numéro", "customer_id": "Partenaire", "amount_net": "Total HT"},
+        ),
+        (
+            "export",
+            {
+                "Document - Numéro du document": "F1",
+                "Document - Date": "03/01/2025",
+                "Client - Code": "C1",
+                "HT net": "1",
+            },
+            {"invoice_id": "Document - Numéro du document", "customer_id": "Client - Code", "amount_net": "HT net"},
+        ),
+        (
+            "deals",
+            {"Affaire - ID": "1", "Affaire - Valeur": "1000", "Affaire - Statut": "Gagné", "Affaire - Étape": "Négo"},
+            {"opportunity_id": "Affaire - ID", "amount": "Affaire - Valeur", "status": "Affaire - Statut"},
+        ),
+        (
+            "VBRK",
+            {"Billing Document": "9", "Billing Date": "20250103", "Sold-to Party": "1", "Net Value": "12.50"},
+            {"invoice_id": "Billing Document", "invoice_date": "Billing Date", "amount_net": "Net Value"},
+        ),
+    ],
+)
+def test_the_ways_of_well_known_systems(name, row, expected):
+    found = mapped(propose(tuple(row), [row] * 3, name=name))
+    assert expected.items() <= found.items()
+
+
 def test_salesforce_is_recognised():
     line = ("006A", "001A", "Big deal", "Closed Won", "15000", "100", "02/03/24", "TRUE", "TRUE")
     proposal = propose(SALESFORCE, rows(SALESFORCE, line))

@@ -34,7 +34,7 @@ _VAGUE = frozenset(
     " unit low high team region order product produit currency country pays ordre etat total month mois from to au"
     " title start end comment".split()
 )
-_BENIGN = frozenset("ligne line erp crm sap sage principal main interne export sale vente".split())  # noqa: SIM905
+_BENIGN = frozenset("net niveau level 1 ligne line erp crm sap sage principal main interne export sale vente".split())  # noqa: SIM905
 _FLAGS = frozenset("true false vrai faux oui non yes no y n o 0 1 x".split())  # noqa: SIM905
 _MONTHS = (
     "jan(v|vier|uary)?|fev(r|rier)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?"
@@ -191,13 +191,17 @@ def _match(table: Table, column: Column, folded: Mapping[str, Words], samples: R
         for header, words in folded.items():
             if words == synonym.words and _holds(table, column, header, samples, synonym.rank):
                 return _judge(column, header, synonym.rank, synonym.why, samples)
-    for synonym in known:
-        for header, words in folded.items():
-            near = synonym.rank == 0 and words > synonym.words and words - synonym.words <= _BENIGN
-            if near and not synonym.words <= _VAGUE and _holds(table, column, header, samples, 1):
-                return Match(
-                    header, "doubtful", example_of(header, samples), "the header says more than the column's name"
-                )
+    own = synonyms().files.get(table.name, frozenset())  # "Affaire - Valeur" is the value, in a table of deals
+    for benign, is_sure in ((own, True), (_BENIGN | own, False)):
+        for synonym in known:
+            for header, words in folded.items():
+                if synonym.rank == 2 or not words > synonym.words or not words - synonym.words <= benign:
+                    continue
+                if is_sure and _holds(table, column, header, samples, synonym.rank):
+                    return _judge(column, header, synonym.rank, synonym.why, samples)
+                is_plain = synonym.rank == 0 and not synonym.words <= _VAGUE
+                if not is_sure and is_plain and _holds(table, column, header, samples, 1):
+                    return Match(header, "doubtful", example_of(header, samples), "close to the column's usual name")
     return None
 
 

@@ -41,6 +41,8 @@ _SAME = {
     "pct": "percent percentage pourcentage",
     "sale person": "salesperson",
     "prix unitaire": "pu",
+    "raison": "rais",
+    "sociale": "soc",
     "montant ht": "mtht mntht",
     "montant ttc": "mtttc mntttc",
 }
