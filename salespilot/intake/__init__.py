@@ -1,0 +1,146 @@
+"""Intake: raw exports become standard tables, and every row read is accounted for.
+
+:func:`read` is the whole of it. Text becomes numbers and dates only here; after it the client's headers are unknown.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from salespilot.client import Client
+from salespilot.intake import cache, rejects
+from salespilot.intake.assemble import Assembly, Part, ordered
+from salespilot.intake.conserve import sift
+from salespilot.intake.gather import Feed, Gathered, Progress, Reader, gather
+from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount
+from salespilot.intake.relation import relate
+from salespilot.intake.source import Export
+from salespilot.intake.typing import Typist
+from salespilot.tables import TABLES
+
+__all__ = ["Intake", "IntakeError", "Issue", "SourceCount", "read"]
+
+MEMORY = "640MB"  # of DuckDB; what does not fit goes to disk
+REJECTS = "rejects.csv"
+
+
+def read(client: Client, progress: Progress | None = None) -> Intake:
+    """The standard tables of a client, read from its exports or found read.
+
+    ``progress(name, done, total)`` is told which export is being read. Writes ``rejects.csv`` in the client folder.
+    Raises ClientError where ``client.toml`` asks for what the exports do not have; what is wrong in the exports
+    themselves is an Issue of the result.
+    """
+    gathered = gather(client)
+    work = _workplace(client)
+    try:
+        reader = Reader(client, gathered, work, progress)
+        databases = {n: reader.database(f, n) for n, f in enumerate(gathered.feeds) if f.source.url}
+        name = cache.fingerprint(client, _parts(client, gathered, databases))
+        found = cache.load(client, name)
+        if found is None:
+            found = _read(client, gathered, reader, databases, work, name)
+        _publish_rejects(client, found)
+        return found
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _workplace(client: Client) -> Path:
+    home = client.folder / cache.FOLDER
+    home.mkdir(exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="reading-", dir=home))
+
+
+def _parts(client: Client, gathered: Gathered, databases: Mapping[int, Export]) -> list[object]:
+    parts: list[object] = [gathered.exported_on, gathered.unmatched]
+    for number, feed in enumerate(gathered.feeds):
+        files = [(str(path), gathered.digests[path]) for path in feed.files]
+        parts.append((files, feed.preset, databases[number].sha256 if number in databases else ""))
+    corrections = client.folder / "corrections.csv"
+    parts.append(cache.digest(corrections) if corrections.is_file() else "")
+    return parts
+
+
+def _read(
+    client: Client,
+    gathered: Gathered,
+    reader: Reader,
+    databases: Mapping[int, Export],
+    work: Path,
+    name: str,
+) -> Intake:
+    tables = work / "tables"
+    tables.mkdir()
+    issues = list(gathered.issues)
+    listed: list[Reject] = []
+    written: dict[str, Path] = {}
+    columns: dict[str, tuple[str, ...]] = {}
+    counts: list[SourceCount] = []
+    with _connect(work) as connection:
+        assemblies = _assemblies(connection, gathered, reader, databases, issues)
+        for table, assembly in assemblies.items():
+            assembly.settle_keys()
+            path = assembly.finish(tables)
+            if path is not None:
+                written[table], columns[table] = path, assembly.columns
+            counts += assembly.counts()
+            issues += assembly.issues
+            listed += assembly.rejects
+    rejects.write(tables / REJECTS, listed)
+    made = Intake(
+        name, tables, written, columns, tuple(counts), tuple(issues), gathered.unmatched, gathered.exported_on
+    )
+    return cache.save(client, made, tables)
+
+
+def _connect(work: Path) -> Any:
+    connection = duckdb.connect()
+    connection.execute(f"set temp_directory = '{str(work / 'spill').replace(chr(39), chr(39) * 2)}'")
+    connection.execute(f"set memory_limit = '{MEMORY}'")
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set python_enable_replacements = false")
+    connection.execute(f"set allowed_directories = ['{str(work).replace(chr(39), chr(39) * 2)}']")
+    connection.execute("set enable_external_access = false")  # a client's SQL reads its exports and nothing else
+    return connection
+
+
+def _assemblies(
+    connection: Any, gathered: Gathered, reader: Reader, databases: Mapping[int, Export], issues: list[Issue]
+) -> dict[str, Assembly]:
+    parts: dict[str, list[Part]] = {}
+    for number, feed in enumerate(gathered.feeds):
+        if number in databases:
+            exports = [databases[number]]
+        elif feed.source.sql:
+            exports = [reader.query(connection, feed, number)]
+        else:
+            exports = reader.exports(feed, issues)
+        if exports:
+            parts.setdefault(feed.source.table, []).append(_part(connection, feed, exports, number))
+    return {name: Assembly(connection, TABLES[name], parts[name]) for name in ordered(parts)}
+
+
+def _part(connection: Any, feed: Feed, exports: list[Export], number: int) -> Part:
+    table = TABLES[feed.source.table]
+    relation = relate(connection, f"source_{number}", exports)
+    typist = Typist(connection, table, feed.source, relation, feed.place)
+    reading = typist.read(feed.columns(relation.headers))
+    return Part(feed.source, relation, reading, sift(connection, table, relation, reading.plans))
+
+
+def _publish_rejects(client: Client, found: Intake) -> None:
+    """Put the rejects of this state in the client folder, unless they are there."""
+    kept = (found.folder / REJECTS).read_bytes()
+    place = client.folder / REJECTS
+    if not place.is_file() or place.read_bytes() != kept:
+        draft = place.with_name(f".{REJECTS}.draft")
+        draft.write_bytes(kept)
+        draft.replace(place)

@@ -1,0 +1,261 @@
+"""Which exports feed which table: globs resolved, layouts found, databases queried, every file read once as text."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from salespilot.client import FILE, Client, ClientError, Source
+from salespilot.intake import presets
+from salespilot.intake.cache import FOLDER, digest
+from salespilot.intake.model import IntakeError, Issue
+from salespilot.intake.sniff import Layout, SniffError, layout, models
+from salespilot.intake.source import Export, machine_text, read_export, write_rows
+from salespilot.intake.words import named, normal
+
+OURS = (FILE, "rejects.csv", "corrections.csv", "aliases.xlsx")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One ``[[source]]`` with the files it names. ``place`` is how messages name it."""
+
+    source: Source
+    place: str
+    files: tuple[Path, ...]
+    preset: tuple[presets.PresetTable, ...] = ()
+
+    def columns(self, headers: Sequence[str]) -> dict[str, str]:
+        """Standard column -> header or expression: what client.toml says, completed by the preset."""
+        found: dict[str, str] = {}
+        if self.source.sql or self.source.url:
+            standard = {normal(h): h for h in headers}
+            found = {c: standard[normal(c)] for c in self._names if normal(c) in standard}
+        for table in self.preset:
+            if table.table == self.source.table and table.recognises(headers):
+                found |= table.columns_for(headers)
+        return found | dict(self.source.columns)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        from salespilot.tables import TABLES
+
+        return TABLES[self.source.table].column_names
+
+
+@dataclass
+class Gathered:
+    """The files of a client, hashed but not yet read."""
+
+    feeds: list[Feed]
+    digests: dict[Path, str]
+    unmatched: tuple[str, ...]
+    exported_on: date
+    issues: list[Issue] = field(default_factory=list)
+
+
+def gather(client: Client) -> Gathered:
+    """Resolve and hash the files of every source. Raises ClientError on an unknown preset or variable."""
+    feeds, issues = [], []
+    for number, source in enumerate(client.sources, start=1):
+        place = f"{client.folder / FILE}: [[source]] {number} ({source.table})"
+        files: list[Path] = []
+        for pattern in source.files:
+            found = _matches(client.folder, expanded(pattern, place))
+            files += [path for path in found if path not in files]
+            if not found:
+                values = {"effect": "blocks", "pattern": pattern, "remedy": f"files = [...] in {place}"}
+                issues.append(Issue("no_file", source.table, pattern, None, 0, None, values))
+        try:
+            preset = presets.load(source.preset, client.folder) if source.preset else ()
+        except presets.PresetError as error:
+            raise ClientError(f"{place} preset: {error}") from error
+        feeds.append(Feed(source, place, tuple(files), preset))
+    paths = list(dict.fromkeys(path for feed in feeds for path in feed.files))
+    newest = max((path.stat().st_mtime for path in paths), default=None)
+    exported_on = client.exported_on or (date.fromtimestamp(newest) if newest else date.today())
+    digests = {path: digest(path) for path in paths}
+    return Gathered(feeds, digests, _unmatched(client, feeds, paths), exported_on, issues)
+
+
+def expanded(text: str, place: str) -> str:
+    """A text with each ``${NAME}`` replaced by the environment's value; raises ClientError when one is not set."""
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            raise ClientError(f"{place}: the environment variable {match[1]} is not set")
+        return found
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    found = glob.glob(str(folder / pattern), recursive=True)
+    if not found and (folder / pattern).is_file():
+        found = [str(folder / pattern)]  # a name with brackets in it
+    paths = [Path(os.path.normpath(name)) for name in found]
+    return sorted(p for p in paths if p.is_file() and not p.name.startswith((".", "~$")))
+
+
+def _unmatched(client: Client, feeds: Sequence[Feed], matched: Sequence[Path]) -> tuple[str, ...]:
+    """Files that lie where exports lie and feed nothing."""
+    known = {path.resolve() for path in matched}
+    folders = {path.parent for path in known if path.is_relative_to(client.folder)}
+    for feed in feeds:
+        for pattern in feed.source.files:
+            plain = (client.folder / re.split(r"[*?\[]", expanded(pattern, feed.place))[0]).resolve()
+            folder = plain if plain.is_dir() else plain.parent
+            if folder.is_dir() and folder.is_relative_to(client.folder):
+                folders.add(folder)
+    found = []
+    for folder in sorted(folders):
+        for path in sorted(folder.iterdir()):
+            hidden = path.name.startswith((".", "~$"))
+            if path.is_file() and not hidden and path not in known and path.name not in OURS:
+                found.append(path.relative_to(client.folder).as_posix())
+    return tuple(found)
+
+
+class Reader:
+    """Reads each file of a client once as text, whatever the number of sources that use it."""
+
+    def __init__(self, client: Client, gathered: Gathered, work: Path, progress: Progress | None) -> None:
+        self.client, self.gathered, self.work, self.progress = client, gathered, work, progress
+        self.texts = work / "text"
+        self.texts.mkdir(parents=True, exist_ok=True)
+        self.read: dict[object, Export] = {}
+        self.stems: dict[str, Path] = {}
+        self.total = sum(len(feed.files) or 1 for feed in gathered.feeds)
+        self.done = 0
+
+    def exports(self, feed: Feed, issues: list[Issue]) -> list[Export]:
+        """The files of one source as text; one that cannot be read is an issue that blocks its table."""
+        found = []
+        for path in feed.files:
+            try:
+                found.append(self._export(path, feed.source.hints))
+            except (IntakeError, SniffError) as error:
+                values = {"effect": "blocks", "reason": str(error)}
+                issues.append(Issue("unreadable_file", feed.source.table, self._name(path), None, 0, None, values))
+        return found
+
+    def _export(self, path: Path, hints: Mapping[str, object], model: str | None = None) -> Export:
+        hints = {**hints, **({"model": model} if model else {})}
+        key = (path, tuple(sorted((k, str(v)) for k, v in hints.items() if k not in ("decimal", "date_order"))))
+        if key not in self.read:
+            if self.progress:
+                self.progress(path.name, self.done, self.total)
+            found = layout(path, hints)
+            text = self.texts / f"{len(self.read)}.arrow"
+            stem = self._stem(path)
+            self.read[key] = read_export(path, self._name(path), stem, self.gathered.digests[path], found, text)
+            self.done += 1
+        return self.read[key]
+
+    def _name(self, path: Path) -> str:
+        """The file's name, with its folder where two exports bear the same."""
+        alike = [p for p in self.gathered.digests if p.name == path.name]
+        return path.name if len(alike) == 1 else f"{path.parent.name}/{path.name}"
+
+    def _stem(self, path: Path) -> str:
+        stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+        for candidate in (stem, f"{path.parent.name}_{stem}", path.name, str(path)):
+            if self.stems.setdefault(candidate, path) == path:
+                return candidate
+        return str(path)
+
+    # ---- queries ----
+
+    def query(self, connection: Any, feed: Feed, number: int) -> Export:
+        """The answer of a source's SQL over its exports, as an export of its own. Raises ClientError."""
+        views = []
+        for path in feed.files:
+            names = self._views(path, feed.source.hints)
+            for name, export in names:
+                connection.register(f"export {name}", export.dataset())
+                connection.execute(f"create or replace view {named(name)} as select * from {named(f'export {name}')}")
+                views.append(name)
+        try:
+            described = connection.execute(f"describe {feed.source.sql}").fetchall()
+            chosen = ", ".join(_as_text(row[0], row[1]) for row in described)
+            reader = connection.execute(f"select {chosen} from ({feed.source.sql})").to_arrow_reader(20_000)
+        except Exception as error:
+            known = ", ".join(named(name) for name in views)
+            raise ClientError(f"{feed.place} sql: {error}; the exports are {known}") from error
+        names = [row[0] for row in described]
+        joined = hashlib.sha256("".join(self.gathered.digests[p] for p in feed.files).encode()).hexdigest()
+        label = " + ".join(self._name(path) for path in feed.files)
+        return self._answer(f"query_{number}", label, names, joined, None, reader)
+
+    def _views(self, path: Path, hints: Mapping[str, object]) -> Iterator[tuple[str, Export]]:
+        found = [] if hints.get("model") else models(path)
+        for model in found:
+            yield model, self._export(path, hints, model)
+        if not found:
+            export = self._export(path, hints)
+            yield export.stem, export
+
+    def _answer(self, stem: str, label: str, names: list[str], sha: str, rows: Any, batches: Any) -> Export:
+        made = Layout("parquet", None, None, 0, None, None, tuple(names))
+        text = self.texts / f"{stem}.arrow"
+        count = write_rows(text, names, rows or (), batches)
+        return Export(Path(label), label, stem, sha, made, text, count)
+
+    def database(self, feed: Feed, number: int) -> Export:
+        """The answer of a source's query to its database. Raises ClientError, never showing a password."""
+        import sqlalchemy
+
+        url = expanded(feed.source.url or "", feed.place)
+        if self.progress:
+            self.progress(feed.source.table, self.done, self.total)
+        hasher = hashlib.sha256()
+        try:
+            address = sqlalchemy.make_url(url)
+            if address.drivername.startswith("sqlite") and address.database and address.database != ":memory:":
+                place = self.client.folder / address.database
+                if not place.is_file():
+                    raise ClientError(f"{feed.place} url: no such file {place}")
+                address = address.set(database=str(place))
+            engine = sqlalchemy.create_engine(address)
+            with engine.connect().execution_options(stream_results=True, yield_per=10_000) as connection:
+                answer = connection.execute(sqlalchemy.text(feed.source.query or ""))
+                names = list(answer.keys())
+                rows = _hashed(([machine_text(value) for value in row] for row in answer), hasher)
+                made = self._answer(f"database_{number}", f"{feed.source.table} (query)", names, "", rows, None)
+            engine.dispose()
+        except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+            message = str(getattr(error, "orig", None) or error).splitlines()[0]
+            secret = _password(url)
+            message = message.replace(secret, "***") if secret else message
+            raise ClientError(f"{feed.place}: the database does not answer: {message}") from error
+        self.done += 1
+        sha = hasher.hexdigest()
+        return Export(**{**vars(made), "sha256": sha})
+
+
+def _password(url: str) -> str:
+    found = re.search(r"://[^:/@]*:([^@]*)@", url)
+    return found[1] if found else ""
+
+
+def _hashed(rows: Iterator[list[str]], hasher: Any) -> Iterator[list[str]]:
+    for row in rows:
+        hasher.update("\x1f".join(row).encode("utf-8", "replace") + b"\x1e")
+        yield row
+
+
+def _as_text(name: str, kind: str) -> str:
+    """SQL: a column of a query as text that reads in one way only (see :mod:`.source`)."""
+    text = f"coalesce(cast({named(name)} as varchar), '')"
+    if kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
+        text = f"regexp_replace({text}, '^(-?[0-9]+\\.[0-9]{{3}})$', '\\10')"
+    return f"{text} as {named(name)}"

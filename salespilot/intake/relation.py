@@ -1,0 +1,70 @@
+"""The exports of one source side by side: one DuckDB view of text columns over all its files.
+
+Headers are matched without regard to case, accents, blanks or punctuation, so that the files of several years are one
+table although "Montant HT" was once "MONTANT  HT".
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from salespilot.intake.source import Export
+from salespilot.intake.words import named, normal
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A view with ``_file`` (position in ``exports``), ``_record`` and one text column (never null) a header.
+
+    ``headers``  the names of the view's columns.
+    ``given``    for each header, the positions of the files that have it.
+    """
+
+    view: str
+    exports: tuple[Export, ...]
+    headers: tuple[str, ...]
+    given: Mapping[str, frozenset[int]]
+
+    def find(self, written: str) -> str | None:
+        """The header that a name means; None when no file has it."""
+        if written in self.given:
+            return written
+        wanted = normal(written)
+        return next((h for h in self.headers if normal(h) == wanted), None) if wanted else None
+
+    def suggest(self, written: str) -> str:
+        """The end of a message about a header that no file has."""
+        by_norm = {normal(h): h for h in self.headers}
+        near = difflib.get_close_matches(normal(written), by_norm, n=1)
+        if near:
+            return f"did you mean {by_norm[near[0]]!r}?"
+        return f"the headers are {', '.join(map(repr, self.headers))}"
+
+
+def relate(connection: Any, view: str, exports: Sequence[Export]) -> Relation:
+    """Create the view over the exports and say which headers it has."""
+    canonical: dict[str, str] = {}
+    own: list[dict[str, str]] = []
+    for export in exports:
+        mine: dict[str, str] = {}
+        for header in export.layout.headers:
+            key = normal(header) or header
+            while key in mine:
+                key += " again"  # two headers of one file that differ only by accents or blanks
+            mine[key] = header
+            canonical.setdefault(key, header)
+        own.append(mine)
+    given = {name: frozenset(n for n, mine in enumerate(own) if key in mine) for key, name in canonical.items()}
+    parts = []
+    for number, (export, mine) in enumerate(zip(exports, own, strict=True)):
+        source = f"{view}_{number}"
+        connection.register(source, export.dataset())
+        chosen = ", ".join(
+            f"{named(mine[key]) if key in mine else repr('')} as {named(name)}" for key, name in canonical.items()
+        )
+        parts.append(f"select {number}::smallint as _file, _record{', ' + chosen if chosen else ''} from {source}")
+    connection.execute(f"create or replace view {view} as {' union all '.join(parts)}")
+    return Relation(view, tuple(exports), tuple(canonical.values()), given)
