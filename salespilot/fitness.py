@@ -111,7 +111,17 @@ class Gates:
 ESCALATED: Mapping[str, str] = MappingProxyType({"orphan_key": "orphan_share"})
 """Issues that only weaken while they are few -> the gate beyond which they block."""
 
-SETTLED_BY_CONSULTANT = frozenset({"ambiguous_date"})
+SETTLED_BY_CONSULTANT = frozenset(
+    {
+        "ambiguous_dates",
+        "ambiguous_numbers",
+        "decimal_from_neighbour",
+        "mixed_decimals",
+        "order_from_neighbour",
+        "read_as_percent",
+        "unknown_values",
+    }
+)
 """Issues that a line of client.toml settles; the others go to whoever keeps the table."""
 
 

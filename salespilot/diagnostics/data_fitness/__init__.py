@@ -1,0 +1,208 @@
+"""Data fitness: what the exports are good for, report by report, and who can mend the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from salespilot import fitness
+from salespilot.dataset import Dataset
+from salespilot.diagnostics.data_fitness import evidence
+from salespilot.finding import Finding, Reason, Severity, absent
+from salespilot.fitness import Effect, Fitness, Judgement, Verdict
+
+NAME = fitness.REPORT
+NEEDS: tuple[str, ...] = ()
+USES: tuple[str, ...] = ()
+
+SEVERITIES = tuple(Severity)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """This page always shows everything that was read."""
+
+
+@dataclass(frozen=True)
+class Thresholds(fitness.Gates):
+    """The gates of the verdict, so that the command line and this page judge alike."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the exports are worth. Money is that of ``amount_net``, or of the first money column of another table.
+
+    ``verdicts``      one row a report: verdict, issue (that decides), table, column, amount (concerned), remedy,
+                      mender, blocking_count, weakening_count.
+    ``feeds``         one row a report and table that it needs or that enriches it: use, state, row_count,
+                      missing_columns.
+    ``issues``        one row an issue: effect, issue, table, file, column, count, share (of the rows), amount,
+                      remedy, mender, examples (hidden where the client asks for aliases).
+    ``conservation``  one row a file: rows and amounts read, kept, rejected, set aside.
+    ``set_aside``     one row a file and kind of row set aside: count.
+    ``months``        one row a month, from the first to the last with sales: line_count, net_revenue, is_partial,
+                      is_gap.
+    ``control``       one row a fiscal year: control_revenue (accounts), net_revenue (exports), gap, gap_share.
+    ``columns``       one row a column exported: empty_count, row_count, empty_share.
+    ``unmatched``     one row a file of the client's folder that no source reads.
+
+    A frame is None where ``not_computable`` says why.
+    """
+
+    key_figures: Mapping[str, float | int | None]
+    not_computable: Mapping[str, Reason]
+    judged: Fitness | None
+    verdicts: pd.DataFrame | None
+    feeds: pd.DataFrame | None
+    issues: pd.DataFrame | None
+    conservation: pd.DataFrame | None
+    set_aside: pd.DataFrame | None
+    months: pd.DataFrame | None
+    control: pd.DataFrame | None
+    columns: pd.DataFrame | None
+    unmatched: pd.DataFrame | None
+
+
+def compute(
+    dataset: Dataset,
+    parameters: Parameters = Parameters(),  # noqa: ARG001 - every diagnostic is called alike
+    thresholds: Thresholds = Thresholds(),
+) -> Result:
+    """The verdict on every report of the kit, and the evidence. A Dataset made of frames has no exports to judge."""
+    # The registry lists this module too: asked when called, not when imported.
+    from salespilot.reports import REPORTS
+
+    months = evidence.months(dataset)
+    if dataset.intake is None or dataset.client is None:
+        return _of_frames(dataset, months)
+    intake = dataset.intake
+    needs = {name: module.NEEDS for name, module in REPORTS.items()}
+    judged = fitness.assess(intake, needs, dataset.client, thresholds)
+    control = evidence.control(judged) if judged.control else None
+    missing: dict[str, Reason] = {}
+    if control is None:
+        absence = Reason("no_control_figure") if intake.tables.get("sales_lines") else absent("sales_lines")
+        missing |= dict.fromkeys(("control", "control_gap", "control_gap_share"), absence)
+    if "sales_lines" not in intake.tables:
+        missing |= dict.fromkeys(evidence.AMOUNTS, absent("sales_lines"))
+    if months is None:
+        missing |= dict.fromkeys(("months", "months_covered", "month_gaps"), absent("sales_lines"))
+    return Result(
+        key_figures=_figures(dataset, judged, months),
+        not_computable=missing,
+        judged=judged,
+        verdicts=evidence.verdicts(judged),
+        feeds=evidence.feeds(judged, needs, intake),
+        issues=evidence.issues(judged),
+        conservation=evidence.conservation(intake),
+        set_aside=evidence.set_aside(intake),
+        months=months,
+        control=control,
+        columns=evidence.columns(dataset),
+        unmatched=pd.DataFrame({"file": list(intake.unmatched)}, dtype=str),
+    )
+
+
+def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Finding]:
+    """What blocks a report, weakens one or leaves one unfed, and the control totals that agree; the gravest first."""
+    if result.judged is None:
+        return []
+    judged = result.judged
+    found = []
+    for item in evidence.gravest(judged):
+        # A fault in a table that no report uses is in the list of issues, and raises no alarm.
+        blocked = sum(item in judgement.blocking for judgement in judged.judgements.values())
+        weakened = sum(item in judgement.weakening for judgement in judged.judgements.values())
+        if blocked or weakened:
+            subject = ":".join([item.issue.table, item.issue.column or "", item.issue.file or ""])
+            severity = Severity.ALERT if blocked else Severity.WATCH
+            found.append(_about(item.issue.code, severity, subject, item.values))
+    found += [_unfed(item) for item in judged.judgements.values() if item.verdict is Verdict.NOT_FED]
+    for total in judged.control:
+        share = total.gap_share
+        if share is not None and abs(share) <= thresholds.control_gap_share:
+            values = {"year": str(total.year), "expected": total.expected, "gap": total.gap, "gap_share": share}
+            found.append(_about("control_agrees", Severity.GOOD, f"control:{total.year}", values))
+    return sorted(found, key=lambda item: SEVERITIES.index(item.severity))
+
+
+def _unfed(judgement: Judgement) -> Finding:
+    missing = judgement.missing[0]
+    values = {"report": judgement.report, "table": missing.table, "column": missing.column}
+    code = "table_not_exported" if missing.column is None else "column_not_exported"
+    return _about(code, Severity.WATCH, f"{judgement.report}:{missing.table}", values)
+
+
+def _about(code: str, severity: Severity, subject: str, values: Mapping[str, Any]) -> Finding:
+    return Finding(NAME, f"{NAME}-{code}", code, severity, "company", subject, stake_kind="cost", values=values)
+
+
+def _of_frames(dataset: Dataset, months: pd.DataFrame | None) -> Result:
+    figures: dict[str, float | int | None] = dict.fromkeys(FIGURES)
+    reason = Reason("no_exports")
+    frames = ("verdicts", "feeds", "issues", "conservation", "set_aside", "control", "unmatched")
+    missing = dict.fromkeys((*FIGURES, *frames), reason)
+    if months is None:
+        missing["months"] = absent("sales_lines")
+    else:
+        figures |= _month_figures(months)
+        missing = {key: why for key, why in missing.items() if key not in _month_figures(months)}
+    return Result(figures, missing, None, None, None, None, None, None, months, None, evidence.columns(dataset), None)
+
+
+FIGURES = (
+    "rows_read",
+    "rows_kept",
+    "rows_rejected",
+    "rows_set_aside",
+    "amount_kept",
+    "amount_rejected",
+    "amount_set_aside",
+    "control_gap",
+    "control_gap_share",
+    "reports_fit",
+    "reports_reserved",
+    "reports_unfit",
+    "reports_not_fed",
+    "issues",
+    "blocking_issues",
+    "files_read",
+    "files_unmatched",
+    "months_covered",
+    "month_gaps",
+)
+
+
+def _figures(dataset: Dataset, judged: Fitness, months: pd.DataFrame | None) -> dict[str, float | int | None]:
+    """Rows over all tables, amounts of the sales lines alone: those of other tables are not revenue."""
+    assert dataset.intake is not None
+    counts = dataset.intake.counts
+    priced = [source for source in counts if source.table == "sales_lines"]
+    gaps = [total for total in judged.control if total.gap_share is not None]
+    widest = max(gaps, key=lambda total: abs(total.gap), default=None)
+    serious = [item for item in judged.issues if item.effect is not Effect.INFORMS]
+    return {
+        "rows_read": sum(source.rows_read for source in counts),
+        "rows_kept": sum(source.rows_kept for source in counts),
+        "rows_rejected": sum(source.rows_rejected for source in counts),
+        "rows_set_aside": sum(sum(source.set_aside.values()) for source in counts),
+        **{name: sum(getattr(source, name) for source in priced) if priced else None for name in evidence.AMOUNTS},
+        "control_gap": widest.gap if widest else None,
+        "control_gap_share": widest.gap_share if widest else None,
+        "reports_fit": judged.count(Verdict.FIT),
+        "reports_reserved": judged.count(Verdict.RESERVES),
+        "reports_unfit": judged.count(Verdict.UNFIT),
+        "reports_not_fed": judged.count(Verdict.NOT_FED),
+        "issues": len(serious),
+        "blocking_issues": sum(item.effect is Effect.BLOCKS for item in judged.issues),
+        "files_read": len({source.file for source in counts}),
+        "files_unmatched": len(dataset.intake.unmatched),
+        **(_month_figures(months) if months is not None else {"months_covered": None, "month_gaps": None}),
+    }
+
+
+def _month_figures(months: pd.DataFrame) -> dict[str, float | int | None]:
+    return {"months_covered": int((~months["is_gap"]).sum()), "month_gaps": int(months["is_gap"].sum())}

@@ -1,0 +1,246 @@
+"""The verdict on the exports: what blocks, weakens or starves each report, and who can mend it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from salespilot import fitness
+from salespilot.client import Client
+from salespilot.conventions import SettingError
+from salespilot.finding import Reason
+from salespilot.fitness import Effect, Mender, Verdict, assess
+from salespilot.intake import Intake, Issue, SourceCount
+
+NEEDS = {
+    "data_fitness": (),
+    "portfolio_review": ("sales_lines",),
+    "pac_preparation": ("targets", "sales_lines"),
+    "sales_cycle": ("opportunities",),
+}
+SALES = ("line_id", "invoice_date", "customer_id", "amount_net")
+DEALS = ("opportunity_id", "customer_id", "amount", "status", "closed_date")
+TARGETS = ("period_start", "entity_level", "entity_id", "metric", "version", "value")
+
+
+def source(table: str, kept: int = 1000, rejected: int = 0, file: str | None = None, **amounts: float) -> SourceCount:
+    file = file or f"{table}.csv"
+    return SourceCount(table, file, "0" * 64, kept + rejected, kept, rejected, {}, **amounts)
+
+
+def intake(*issues: Issue, columns: dict | None = None, counts=None, paths=None) -> Intake:
+    """An intake of sales, deals and targets, or of the tables whose ``columns`` are given."""
+    columns = columns if columns is not None else {"sales_lines": SALES, "opportunities": DEALS, "targets": TARGETS}
+    counts = counts or tuple(source(table) for table in columns)
+    tables = {table: (paths or {}).get(table, Path(f"{table}.parquet")) for table in columns}
+    return Intake("f", Path(), tables, columns, tuple(counts), issues, (), date(2026, 7, 3))
+
+
+def client(**options) -> Client:
+    return Client(Path(), "Test", **options)
+
+
+def orphans(count: int, table: str = "sales_lines", **options) -> Issue:
+    return Issue("orphan_key", table, column="customer_id", count=count, values={"effect": "weakens"}, **options)
+
+
+def verdicts(judged) -> dict[str, Verdict]:
+    return {name: judgement.verdict for name, judgement in judged.judgements.items()}
+
+
+def test_without_issue_every_report_that_needs_a_table_is_fit():
+    judged = assess(intake(), NEEDS, client())
+    assert verdicts(judged) == dict.fromkeys(("portfolio_review", "pac_preparation", "sales_cycle"), Verdict.FIT)
+    assert judged.obstacle("portfolio_review") is None
+    assert judged.obstacle("data_fitness") is None
+    assert judged.is_any_fit()
+
+
+def test_an_issue_weakens_only_the_reports_of_its_table():
+    judged = assess(intake(orphans(3)), NEEDS, client())
+    assert verdicts(judged) == {
+        "portfolio_review": Verdict.RESERVES,
+        "pac_preparation": Verdict.RESERVES,
+        "sales_cycle": Verdict.FIT,
+    }
+    assert judged.obstacle("portfolio_review") is None
+    assert [reason.code for reason in judged.reserves("portfolio_review")] == ["issue_orphan_key"]
+    assert judged.reserves("sales_cycle") == ()
+    assert [reason.code for reason in judged.reserves("data_fitness")] == ["issue_orphan_key"]
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(10, Verdict.RESERVES), (11, Verdict.UNFIT)])
+def test_unknown_codes_block_beyond_one_row_in_a_hundred(count, verdict):
+    judged = assess(intake(orphans(count)), NEEDS, client())
+    assert judged.judgements["portfolio_review"].verdict is verdict
+
+
+def test_the_gate_is_the_clients():
+    loose = client(thresholds={"data_fitness": {"orphan_share": 0.5}})
+    assert assess(intake(orphans(400)), NEEDS, loose).judgements["portfolio_review"].verdict is Verdict.RESERVES
+    with pytest.raises(SettingError, match="did you mean 'orphan_share'"):
+        assess(intake(), NEEDS, client(thresholds={"data_fitness": {"orphans_share": 0.5}}))
+
+
+def test_a_table_that_only_enriches_weakens_and_never_blocks():
+    columns = {"sales_lines": SALES, "activities": ("activity_id", "rep_id", "type", "done_date")}
+    broken = Issue("ambiguous_dates", "activities", column="done_date", count=9, values={"effect": "blocks"})
+    judged = assess(intake(broken, columns=columns), {"portfolio_review": ("sales_lines",)}, client())
+    judgement = judged.judgements["portfolio_review"]
+    assert (judgement.verdict, judgement.blocking) == (Verdict.RESERVES, ())
+    assert judgement.main.mender is Mender.CONSULTANT
+
+
+def test_a_blocking_issue_makes_unfit_and_names_its_sentence():
+    found = Issue("decimals_destroyed", "sales_lines", column="amount_net", count=1000, values={"effect": "blocks"})
+    judged = assess(intake(found), NEEDS, client())
+    obstacle = judged.obstacle("portfolio_review")
+    assert obstacle.code == "issue_decimals_destroyed"
+    assert obstacle.values["table"] == "sales_lines"
+    assert obstacle.values["file"] == "sales_lines.csv"
+    assert judged.judgements["sales_cycle"].verdict is Verdict.FIT
+    assert judged.is_any_fit()
+    assert not judged.is_any_fit(["portfolio_review"])
+    assert judged.is_any_fit(["data_fitness"])
+
+
+def test_what_only_informs_leaves_a_report_fit():
+    noted = Issue("decimal_from_neighbour", "sales_lines", column="amount_net", count=5, values={"effect": "informs"})
+    judged = assess(intake(noted), NEEDS, client())
+    assert set(verdicts(judged).values()) == {Verdict.FIT}
+    assert judged.reserves("portfolio_review") == ()
+    assert [item.effect for item in judged.issues] == [Effect.INFORMS]
+
+
+def test_an_absent_table_and_an_absent_column_starve():
+    columns = {"sales_lines": ("line_id", "invoice_date", "amount_net"), "targets": TARGETS}
+    judged = assess(intake(columns=columns), NEEDS, client())
+    assert set(verdicts(judged).values()) == {Verdict.NOT_FED}
+    assert judged.obstacle("sales_cycle") == Reason("absent_table", {"table": "opportunities"})
+    wanted = Reason("absent_column", {"table": "sales_lines", "column": "customer_id"})
+    assert judged.obstacle("portfolio_review") == wanted
+    assert not judged.is_any_fit()
+
+
+def test_won_deals_stand_in_for_invoices_as_a_reserve():
+    judged = assess(intake(columns={"opportunities": DEALS}), NEEDS, client())
+    judgement = judged.judgements["portfolio_review"]
+    assert judgement.verdict is Verdict.RESERVES
+    assert [item.issue.code for item in judgement.weakening] == ["won_deals_basis"]
+    assert judgement.main.mender is Mender.ERP
+    assert judged.judgements["pac_preparation"].missing[0].table == "targets"
+    assert judged.judgements["sales_cycle"].verdict is Verdict.FIT
+
+
+def test_deals_without_a_closing_date_cannot_stand_in():
+    columns = {"opportunities": ("opportunity_id", "customer_id", "amount", "status")}
+    judged = assess(intake(columns=columns), {"portfolio_review": ("sales_lines",)}, client())
+    assert judged.obstacle("portfolio_review").values == {"table": "opportunities", "column": "closed_date"}
+
+
+def test_refused_invoices_are_not_replaced_by_deals():
+    refused = Issue("ambiguous_dates", "sales_lines", column="invoice_date", count=1000, values={"effect": "blocks"})
+    counts = (source("sales_lines"), source("opportunities"))
+    judged = assess(intake(refused, columns={"opportunities": DEALS}, counts=counts), NEEDS, client())
+    assert judged.judgements["portfolio_review"].verdict is Verdict.UNFIT
+    assert judged.obstacle("portfolio_review").code == "issue_ambiguous_dates"
+
+
+@pytest.mark.parametrize(("rejected", "verdict"), [(20, Verdict.FIT), (21, Verdict.UNFIT)])
+def test_rejected_rows_block_beyond_the_share_of_the_client(rejected, verdict):
+    counts = (source("sales_lines", 1000 - rejected, rejected, amount_rejected=99.0), source("opportunities"))
+    columns = {"sales_lines": SALES, "opportunities": DEALS}
+    judged = assess(intake(columns=columns, counts=counts), {"portfolio_review": ("sales_lines",)}, client())
+    assert judged.judgements["portfolio_review"].verdict is verdict
+    half = client(max_rejected_share=0.5)
+    judged = assess(intake(columns=columns, counts=counts), {"portfolio_review": ("sales_lines",)}, half)
+    assert judged.judgements["portfolio_review"].verdict is Verdict.FIT
+
+
+def test_rejects_are_judged_per_table_over_all_its_files():
+    counts = (
+        source("sales_lines", 97, 3, "a.csv"),
+        source("sales_lines", 900, 0, "b.csv"),
+        source("opportunities", 1, 1),
+    )
+    judged = assess(intake(counts=counts), NEEDS, client())
+    assert judged.judgements["portfolio_review"].verdict is Verdict.FIT
+    assert judged.judgements["sales_cycle"].verdict is Verdict.UNFIT
+    item = judged.issues[0]
+    assert (item.issue.code, item.issue.count, item.values["rejected_share"]) == ("too_many_rejects", 1, 0.5)
+
+
+def test_the_main_issue_is_the_dearest():
+    judged = assess(intake(orphans(3, amount=10.0), orphans(1, amount=-900.0)), NEEDS, client())
+    assert judged.judgements["portfolio_review"].main.issue.amount == -900.0
+
+
+def test_each_table_has_a_keeper():
+    assert fitness.keeper("sales_lines") is Mender.ERP
+    assert fitness.keeper("activities") is Mender.CRM
+    assert fitness.keeper("targets") is Mender.MANAGEMENT
+
+
+def test_under_aliases_no_value_of_the_client_is_shown():
+    found = Issue(
+        "unknown_values",
+        "sales_lines",
+        column="doc_type",
+        count=2,
+        values={"effect": "weakens", "value": "Dupont SA", "distinct": 1},
+        examples=("Dupont SA",),
+    )
+    shown = assess(intake(found), NEEDS, client()).issues[0].values
+    hidden = assess(intake(found), NEEDS, client(privacy={"reps": "alias", "customers": "names"})).issues[0].values
+    assert "Dupont SA" in shown["examples"]
+    assert "Dupont" not in repr(hidden)
+    assert hidden["distinct"] == 1
+
+
+# --- control totals -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sales(tmp_path) -> Path:
+    path = tmp_path / "sales_lines.parquet"
+    pd.DataFrame(
+        {
+            "line_id": list("abcd"),
+            "customer_id": ["c"] * 4,
+            "invoice_date": [date(2024, 6, 30), date(2024, 7, 1), date(2025, 6, 30), date(2025, 12, 31)],
+            "amount_net": [1.0, 20.0, 300.0, -4000.0],
+        }
+    ).to_parquet(path)
+    return path
+
+
+def totals(sales: Path, **options):
+    return assess(intake(paths={"sales_lines": sales}), NEEDS, client(**options)).control
+
+
+def test_control_totals_by_calendar_year(sales):
+    found = totals(sales, control={"net_revenue": {2025: -3700.0, 2024: 20.0}})
+    assert [(total.year, total.found, total.gap) for total in found] == [(2024, 21.0, 1.0), (2025, -3700.0, 0.0)]
+    assert found[0].gap_share == 0.05
+
+
+def test_a_fiscal_year_bears_the_year_in_which_it_ends(sales):
+    found = totals(sales, control={"net_revenue": {2025: 320.0}}, first_fiscal_month=7)
+    assert [(total.year, total.found) for total in found] == [(2025, 320.0)]
+
+
+@pytest.mark.parametrize(("expected", "verdict"), [(-3700.0, Verdict.FIT), (-3663.0, Verdict.RESERVES)])
+def test_a_gap_with_the_accounts_is_a_reserve(sales, expected, verdict):
+    options = {"control": {"net_revenue": {2025: expected}}}
+    judged = assess(intake(paths={"sales_lines": sales}), NEEDS, client(**options))
+    assert judged.judgements["portfolio_review"].verdict is verdict
+    assert {item.issue.code for item in judged.issues} == ({"control_gap"} if verdict is Verdict.RESERVES else set())
+
+
+def test_without_figure_or_sales_there_is_no_control(sales):
+    assert totals(sales) == ()
+    deals = intake(columns={"opportunities": DEALS})
+    assert assess(deals, NEEDS, client(control={"net_revenue": {2025: 1.0}})).control == ()
