@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from salespilot.client import ClientError, load
+from salespilot.intake import read
 from salespilot.intake.mapping import identifier
 from salespilot.intake.new import new
 
@@ -159,16 +162,23 @@ def test_retail(real_data, tmp_path):
     (sales,) = client.sources
     assert (client.language, len(sales.files)) == ("en", 1)
     assert sales.columns["amount_net"] == "Quantity * UnitPrice"
-    assert "'C%'" in sales.columns["doc_type"]
+    lines = pd.read_parquet(read(client).tables["sales_lines"])
+    assert (len(lines), lines.amount_net.sum()) == (42481, Decimal("748957.02"))
+    assert (lines.doc_type == "credit_note").sum() == 728
+    assert (lines.customer_id.nunique(), lines.customer_id.isna().sum()) == (948, 15631)
 
 
 def test_crm(real_data, tmp_path):
     report = new(tmp_path / "crm", sorted((real_data / "maven_crm").glob("*.csv")))
-    sources = {source.table: source for source in load(tmp_path / "crm").sources}
+    client = load(tmp_path / "crm")
+    sources = {source.table: source for source in client.sources}
     assert set(sources) == {"customers", "opportunities", "reps"}
     assert sources["customers"].columns["customer_id"] == "account"
     assert sources["opportunities"].files[0].endswith("/sales_pipeline*.csv")
     assert "products: no report uses them" in report
+    deals = pd.read_parquet(read(client).tables["opportunities"])
+    assert deals.status.value_counts().to_dict() == {"won": 4238, "lost": 2473, "open": 2089}
+    assert deals.amount[deals.status == "won"].sum() == 10005534
 
 
 def test_salesforce(real_data, tmp_path):
@@ -176,3 +186,23 @@ def test_salesforce(real_data, tmp_path):
     sources = {source.table: source for source in load(tmp_path / "sf").sources}
     assert set(sources) == {"customers", "opportunities", "opportunity_events"}
     assert f"from {identifier('OpportunityHistory')}" in sources["opportunity_events"].sql
+
+
+@pytest.mark.parametrize(
+    ("case", "rows"),
+    [
+        ("cdnow", {"sales_lines": 69659}),
+        ("superstore", {"sales_lines": 10194}),
+        ("retail", {"sales_lines": 42481}),
+        ("chinook", {"sales_lines": 2240, "customers": 59, "customer_assignments": 59, "reps": 8}),
+        ("wholesale", {"sales_lines": 2640, "customers": 440}),
+        ("salesforce_sample", {"customers": 18, "opportunities": 36, "opportunity_events": 167}),
+        ("french_csv", {"customers": 397}),
+        ("crm", {"customers": 85, "opportunities": 8800, "reps": 35}),
+    ],
+)
+def test_settled_clients_leave_nothing_out(real_client, case, rows):
+    found = read(load(real_client(case)))
+    assert {table: len(pd.read_parquet(path)) for table, path in found.tables.items()} == rows
+    assert sum(count.rows_rejected for count in found.counts) == 0
+    assert not [issue for issue in found.issues if issue.effect == "blocks"]

@@ -126,7 +126,7 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
     columns = _columns(table, headers, samples)
     values: dict[str, Mapping[str, str]] = {}
     if known is not None:
-        for column, source in known.columns_for(headers).items():
+        for column, source in (known.columns_for(headers) | known.dangerous_for(headers)).items():
             columns[column] = _of_preset(known, column, source, samples)
     if table.name == "sales_lines":
         columns |= computed_sales(columns, headers, samples)

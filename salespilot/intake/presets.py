@@ -36,15 +36,22 @@ class PresetTable:
         return {fold(h) for h in self.headers} <= {fold(h) for h in headers}
 
     def columns_for(self, headers: Sequence[str]) -> dict[str, str]:
-        """Standard column -> header as the export writes it, or expression; columns whose header is absent left out."""
+        """Standard column -> header as the export writes it, or expression, without what is dangerous.
+
+        Columns whose header is absent are left out.
+        """
+        found = self._written(headers) | dict(self.expressions)
+        return {column: source for column, source in found.items() if column not in self.dangerous}
+
+    def dangerous_for(self, headers: Sequence[str]) -> dict[str, str]:
+        """The columns that may only be proposed: standard column -> header as the export writes it."""
+        return {column: header for column, header in self._written(headers).items() if column in self.dangerous}
+
+    def _written(self, headers: Sequence[str]) -> dict[str, str]:
         written: dict[Words, str] = {}
         for header in headers:
             written.setdefault(fold(header), header)
-        found = {}
-        for column, source in self.columns.items():
-            if fold(source) in written:
-                found[column] = written[fold(source)]
-        return found | dict(self.expressions)
+        return {column: written[fold(header)] for column, header in self.columns.items() if fold(header) in written}
 
 
 def load(name: str, folder: Path | None = None) -> tuple[PresetTable, ...]:
