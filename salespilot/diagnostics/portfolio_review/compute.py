@@ -39,7 +39,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     effort_by_customer = parts.pop("effort", None)
     if (frame["net_revenue"] > 0).any():
         parts["curves"] = effort.concentration_curves(frame, effort_by_customer)
-    figures = _figures(frame, sales, effort_by_customer, parts)
+    figures = _figures(frame, sales, effort_by_customer, parts, dataset.conventions.dormant_factor)
     if effort_by_customer is not None:
         parts["reallocation"], change = reallocation(frame, marks, years, thresholds)
         after = (frame["f2f_count"] + change).clip(lower=0) * _unit(effort_by_customer, frame)
@@ -50,6 +50,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     parts["groups"] = coverage.groups(frame) if "f2f_count" in frame else None
     if parts["groups"] is not None and parts["groups"].empty:
         parts["groups"], missing["groups"] = None, Reason("no_group")
+    frame["contact_status"] = frame.get("contact_status", pd.Series("unknown", index=frame.index))
     parts["sleeping"] = lists.sleeping(frame)
     parts["actions"] = lists.actions(dataset)
     if parts["actions"] is None:
@@ -62,7 +63,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         overdue=lists.overdue(shown),
         decisions=lists.decisions(shown),
         **{name: _of_rep(parts.get(name), parameters.rep, lists.BY_REP.get(name)) for name in lists.OPTIONAL},
-        key_figures=_clean(figures),
+        key_figures=_clean(figures | _headlines(frame, parts)),
         not_computable=missing,
         grounds=Grounds(
             customers=shown,
@@ -107,6 +108,7 @@ def _contacts(
     parts["timed_share"] = float(done["f2f_timed"].sum() / visits) if visits else None
     parts["activity_years"] = years
     parts["deciles"] = effort.deciles(frame)
+    parts["service"] = lists.service(frame)
     if frame["in_portfolio"].any():
         parts["coverage"] = coverage.by_class(frame, thresholds)
         parts["people"] = coverage.portfolios(frame, people, dataset.conventions.small_n_hide).reset_index()
@@ -193,7 +195,9 @@ def _unit(effort_by_customer: pd.Series, frame: pd.DataFrame) -> pd.Series:
     return (effort_by_customer / visits).fillna(effort_by_customer.sum() / max(frame["f2f_count"].sum(), 1))
 
 
-def _figures(frame: pd.DataFrame, sales: pd.DataFrame, spent: pd.Series | None, parts: dict[str, Any]) -> Figures:
+def _figures(
+    frame: pd.DataFrame, sales: pd.DataFrame, spent: pd.Series | None, parts: dict[str, Any], dormant_factor: float
+) -> Figures:
     net = sales["net_revenue"]
     known = net[net.index.notna()]
     positive = np.sort(known[known > 0].to_numpy())[::-1]
@@ -225,12 +229,37 @@ def _figures(frame: pd.DataFrame, sales: pd.DataFrame, spent: pd.Series | None, 
         "late_customers": int((status == "late").sum()),
         "lost_customers": int((status == "lost").sum()),
         "rhythm_customers": int(frame["mean_gap_days"].notna().sum()),
+        "expected_false_alarms": float(frame["mean_gap_days"].notna().sum() * np.exp(-dormant_factor)),
     }
     retention = parts.get("retention")
     total = retention.iloc[0] if retention is not None else None
     for name in ("retention_gross", "retention_net", "attrition_rate"):
         figures[name] = None if total is None else float(total[name])
     return figures | _effort_figures(frame, spent, parts)
+
+
+def _headlines(frame: pd.DataFrame, parts: dict[str, Any]) -> Figures:
+    """Figures that the titles of the pictures tell."""
+    bridge, deciles, sleeping = parts.get("bridge"), parts.get("deciles"), parts.get("sleeping")
+    amount = {} if bridge is None else bridge.set_index("step")["bridge_amount"].to_dict()
+    figures: Figures = {
+        "net_revenue_previous": amount.get("previous"),
+        "revenue_gained": sum(amount.get(step, 0.0) for step in evolution.GAINS) if amount else None,
+        "revenue_eroded": -sum(amount.get(step, 0.0) for step in evolution.LOSSES) if amount else None,
+        "sleeping_amount": None if sleeping is None else float(sleeping["sleeping_amount"].sum()),
+        "decided_customers": int((frame["decision"] != "keep").sum()),
+        "top_decile_revenue_share": None,
+        "top_decile_visits_share": None,
+        "under_served_customers": None,
+        "over_served_customers": None,
+    }
+    if deciles is not None and len(deciles):
+        figures["top_decile_revenue_share"] = float(deciles["revenue_share"].iloc[0])
+        figures["top_decile_visits_share"] = float(deciles["f2f_count"].iloc[0] / max(deciles["f2f_count"].sum(), 1))
+    if "service_zone" in frame:
+        figures["under_served_customers"] = int((frame["service_zone"] == "under_served").sum())
+        figures["over_served_customers"] = int((frame["service_zone"] == "over_served").sum())
+    return figures
 
 
 def _effort_figures(frame: pd.DataFrame, spent: pd.Series | None, parts: dict[str, Any]) -> Figures:
@@ -272,7 +301,7 @@ def _reasons(result: Result, missing: dict[str, Reason], dataset: Dataset) -> di
 
 
 def _why(name: str, dataset: Dataset) -> Reason:
-    if name == "sleeping":
+    if name in ("sleeping", "sleeping_amount"):
         return Reason("nothing_sleeps")
     if name in ("misalignment_headroom", "misalignment_headroom_after", "headroom", "potential_covered_share"):
         return Reason("no_headroom") if dataset.has("customer_potential") else absent("customer_potential")

@@ -9,6 +9,8 @@ from salespilot.diagnostics.portfolio_review.settings import Thresholds
 from salespilot.inference import Z95, shrunk_rates, wilson
 
 STEPS = ("new", "won_back", "growing", "stable", "declining", "lost", "negative")
+GAINS = ("new", "won_back", "growing")
+LOSSES = ("declining", "lost")
 LIFE = ("start", "growth", "mature", "ageing")
 
 

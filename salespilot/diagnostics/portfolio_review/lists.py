@@ -11,7 +11,7 @@ from salespilot.inference import gini, hhi
 
 # fmt: off
 OPTIONAL = (
-    "coverage", "reps", "groups", "deciles", "curves", "bridge", "retention", "rep_retention", "life_cycle",
+    "coverage", "reps", "groups", "deciles", "service", "curves", "bridge", "retention", "rep_retention", "life_cycle",
     "migration", "sleeping", "costs", "loss_makers", "reallocation", "actions",
 )
 OF_PORTFOLIOS = (
@@ -19,12 +19,13 @@ OF_PORTFOLIOS = (
     "compliance", "over_service_rate",
 )
 OF_ACTIVITIES = (
-    *OF_PORTFOLIOS, "groups", "deciles", "reallocation", "misalignment_revenue", "misalignment_margin",
+    *OF_PORTFOLIOS, "groups", "deciles", "service", "reallocation", "misalignment_revenue", "misalignment_margin",
     "misalignment_headroom", "misalignment_headroom_after", "hours_moved", "reallocation_gain", "timed_share",
+    "top_decile_revenue_share", "top_decile_visits_share", "under_served_customers", "over_served_customers",
 )
 OF_PREVIOUS = (
     "bridge", "retention", "rep_retention", "life_cycle", "migration", "retention_gross", "retention_net",
-    "attrition_rate",
+    "attrition_rate", "net_revenue_previous", "revenue_gained", "revenue_eroded",
 )
 CUSTOMER_COLUMNS = (
     "customer_name", "owner_name", "decision", "abc_class", "class_from", "rank", "net_revenue",
@@ -103,6 +104,15 @@ def overdue(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index()[columns]
 
 
+def service(frame: pd.DataFrame) -> pd.DataFrame:
+    """Customers of the period or visited in it: what they buy, visits done and due, and ``service_zone``."""
+    rows = frame[(frame["net_revenue"] > 0) | (frame["f2f_count"] > 0)]
+    rows = rows.sort_values("net_revenue", ascending=False, kind="stable").reset_index()
+    return rows[
+        ["customer_name", "owner_name", "net_revenue", "f2f_count", "target_f2f", "service_zone", "customer_id"]
+    ]
+
+
 def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Euros that nobody goes after: headroom of customers not met or dormant, past revenue of dormant ones.
 
@@ -112,14 +122,13 @@ def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
     is_dormant = frame["buying_status"].isin(["dormant"])
     lost = (frame["past_yearly"] - frame["net_revenue"].clip(lower=0)).clip(lower=0).where(is_dormant, 0.0)
     headroom = frame["headroom"].fillna(0.0)
-    if "contact_status" in frame:
+    if "f2f_count" in frame:
         headroom = headroom.where(frame["contact_status"].isin(["not_seen", "remote_only"]) | is_dormant, 0.0)
     else:
         headroom = headroom.where(is_dormant, 0.0)
     rows = frame.assign(
         sleeping_amount=np.maximum(headroom, lost),
         sleeping_kind=np.where(headroom >= lost, "headroom", "dormant"),
-        contact_status=frame.get("contact_status", pd.Series(pd.NA, index=frame.index)),
         last_contact_date=frame.get("last_contact_date", pd.Series(pd.NaT, index=frame.index)),
     )
     rows = rows[rows["sleeping_amount"] > 0]

@@ -37,6 +37,7 @@ class Result:
     reps             one row a salesperson who is there: logging and coverage of the portfolio held
     groups           one row a customer of several sites: the same, rolled up
     deciles          one row a decile of revenue: visits and headroom
+    service          one row a customer: revenue, visits done and due
     curves           one row a point: shares of revenue, visits and headroom by rank of revenue
     bridge           one row a step from the previous period's revenue to this one's
     retention        one row a class of the previous period and the total
@@ -58,6 +59,7 @@ class Result:
     reps: pd.DataFrame | None
     groups: pd.DataFrame | None
     deciles: pd.DataFrame | None
+    service: pd.DataFrame | None
     curves: pd.DataFrame | None
     bridge: pd.DataFrame | None
     retention: pd.DataFrame | None

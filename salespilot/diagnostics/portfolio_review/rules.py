@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
@@ -219,7 +220,7 @@ class _Judge:
                     "ratio": row.gap_ratio,
                     "orders": row.order_days,
                     "last": row.last_order_date,
-                    "probability": row.order_probability,
+                    "probability": math.ceil(row.order_probability * 1000) / 1000 if has_rhythm else None,
                 },
                 stake=row.past_yearly,
                 probability=self.thresholds.reactivation_probability,
