@@ -9,6 +9,7 @@ from salespilot.dataset import Dataset
 from salespilot.diagnostics.abc_cross_matrix import effort, matrix, migration, plan, robustness, verdicts
 from salespilot.diagnostics.abc_cross_matrix.model import NAME, Parameters, Result, Thresholds
 from salespilot.finding import Finding, Reason, absent
+from salespilot.inference import wilson
 
 __all__ = ["NAME", "NEEDS", "USES", "Parameters", "Result", "Thresholds", "compute", "findings"]
 
@@ -17,10 +18,11 @@ USES: tuple[str, ...] = ()
 
 CUSTOMER_COLUMNS = [
     "customer_id", "name", "owner_id", "owner_name", "status", "is_former", "is_new", "revenue_class",
-    "potential_class", "cell", "segment", "net_revenue", "net_revenue_previous", "potential_accessible",
-    "headroom", "share_of_wallet", "potential_method", "potential_confidence", "potential_age_months", "is_stale",
-    "is_raised", "is_shared", "is_estimated", "visits", "remote_count", "last_contact_date", "contact_status",
-    "margin_rate", "probability", "expected_gain", "hours_needed", "score", "stability", "is_robust", "second_cell",
+    "potential_class", "cell", "segment", "net_revenue", "net_revenue_previous", "revenue_a_year",
+    "annualised_revenue", "potential_accessible", "headroom", "share_of_wallet", "potential_method",
+    "potential_confidence", "potential_age_months", "is_stale", "is_raised", "is_shared", "is_estimated", "visits",
+    "remote_count", "last_contact_date", "contact_status", "margin_rate", "probability", "expected_gain",
+    "hours_needed", "score", "stability", "is_robust", "second_cell",
 ]  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     cells = matrix.by_cell(inside, thresholds)
     total = float(steps["net_revenue"].iloc[-1])
     figures, why = matrix.figures(inside, cells, total, dataset.has("customer_potential"))
-    figures["customers"] = int((shown["line_count"] > 0).sum())
+    figures |= {"customers": int((shown["line_count"] > 0).sum()), "outside_count": len(outside)}
     reasons |= why
 
     frames: dict[str, pd.DataFrame | None] = {}
@@ -60,7 +62,9 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         figures["robust_share"] = _share(frames["robustness"], "robust_count", "customer_count")
     else:
         nothing = reasons.get("headroom", Reason("unknown_potential"))
-        reasons |= dict.fromkeys(["headroom_curve", "top_headroom", "robustness", "readings", "candidates"], nothing)
+        reasons |= dict.fromkeys(
+            ["matrix", "plotted", "headroom_curve", "top_headroom", "robustness", "readings", "candidates"], nothing
+        )
         figures["robust_share"], reasons["robust_share"] = None, nothing
     frames |= _of_effort(dataset, inside, cells, cost, silent, thresholds, figures, reasons)
     if inside["headroom"].notna().any():
@@ -69,9 +73,11 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         )
     frames |= _of_migration(dataset, inside, before, figures, reasons)
     frames |= _of_plan(dataset, inside, cells, cost, parameters.rep, thresholds, figures, reasons)
+    figures |= _said(cells, frames)
     return Result(
         customers=_listed(inside),
         cells=cells,
+        classes=matrix.by_class(cells),
         segments=matrix.by_segment(inside),
         outside=_listed(outside),
         bridge=steps,
@@ -112,6 +118,35 @@ def _share(table: pd.DataFrame | None, part: str, whole: str) -> float | None:
     return float(table[part].sum() / table[whole].sum())
 
 
+def _said(cells: pd.DataFrame, frames: dict[str, pd.DataFrame | None]) -> dict[str, float | int | None]:
+    """What the titles of the pictures say besides."""
+    by_cell = cells.set_index("cell")
+    said: dict[str, float | int | None] = {
+        f"{cell}_{share}": _number(by_cell[share][cell])
+        for cell in ("a1", "p1")
+        for share in ("revenue_share", "headroom_share", "visit_share")
+    }
+    curve, robust = frames.get("headroom_curve"), frames.get("robustness")
+    said["top10_headroom_share"] = None if curve is None else _number(curve["headroom_cum_share"].head(10).max())
+    said["headroom_count"] = None if curve is None else len(curve)
+    said["half_headroom_count"] = None if curve is None else int((curve["headroom_cum_share"] < 0.5).sum()) + 1
+    counts = (0, 0) if robust is None else (int(robust["robust_count"].sum()), int(robust["customer_count"].sum()))
+    low, high = (float(bound) for bound in wilson(*counts))
+    said |= {
+        "robust_count": counts[0],
+        "robust_low": _number(low),
+        "robust_high": _number(high),
+        "cell_count": counts[1],
+    }
+    candidates = frames.get("candidates")
+    said["candidate_count"] = None if candidates is None else len(candidates)
+    return said
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
 def _of_headroom(inside: pd.DataFrame, thresholds: Thresholds) -> dict[str, pd.DataFrame | None]:
     columns = ["customer_id", "name", "owner_name", "cell", "net_revenue", "potential_accessible", "headroom"]
     columns += ["potential_method", "potential_confidence", "visits", "last_contact_date", "contact_status"]
@@ -138,7 +173,7 @@ def _of_effort(
 ) -> dict[str, pd.DataFrame | None]:
     """Adds visits and misalignment to ``cells`` and gives the frame ``effort``."""
     cells["visits"] = cells["cell"].map(inside.groupby("cell")["visits"].sum()).fillna(0.0)
-    cells["misalignment"] = float("nan")
+    cells["visit_share"] = cells["misalignment"] = float("nan")
     figures["misalignment_headroom"] = None
     figures["silent_reps"] = len(silent) if dataset.has("activities") else None
     if not dataset.has("activities"):
@@ -149,9 +184,10 @@ def _of_effort(
     if pd.isna(distance):
         reasons |= dict.fromkeys(["effort", "misalignment_headroom"], Reason("no_visit_or_headroom"))
         return {}
-    cells["misalignment"] = cells["cell"].map(table.set_index("cell")["misalignment"])
+    for column in ("visit_share", "misalignment"):
+        cells[column] = cells["cell"].map(table.set_index("cell")[column])
     figures["misalignment_headroom"] = distance
-    return {"effort": verdicts.judged_effort(table, inside, cost, thresholds)}
+    return {"effort": verdicts.judged_effort(table, inside, cost, plan.hourly_cost(dataset), thresholds)}
 
 
 def _of_migration(
@@ -200,12 +236,17 @@ def _of_plan(
     figures |= {"hours_needed": needed, "capacity_hours": available}
     figures["load_rate"] = needed / available if available else None
     frames: dict[str, pd.DataFrame | None] = {"plan": table}
+    figures |= {"cell_target": None, "official_target": None}
     if inside["owner_id"].isna().all():
-        reasons |= dict.fromkeys(["plan_reps", "targets"], absent("customer_assignments"))
+        names_of = ["plan_reps", "targets", "target_gaps", "cell_target", "official_target"]
+        reasons |= dict.fromkeys(names_of, Reason("no_owner"))
         return frames
     frames["plan_reps"] = plan.by_rep(inside, hours, names)
     targets = plan.targets(dataset, inside)
     frames["targets"] = targets
-    if targets["official_target"].isna().all():
-        reasons["official_target"] = absent("targets")
+    compared = targets.dropna(subset="official_target")
+    if compared.empty:
+        reasons |= dict.fromkeys(["target_gaps", "cell_target", "official_target"], Reason("no_official_target"))
+        return frames
+    figures |= {name: float(compared[name].sum()) for name in ("cell_target", "official_target")}
     return frames

@@ -24,7 +24,7 @@ class Placed:
     """Where customers stood in one period.
 
     ``frame``: one row a customer or prospect known at its end, by customer_id: sales, classes, cell, headroom.
-    ``revenue`` is net revenue brought to a year; potential and headroom are a year's. Class N has no cell of the
+    ``revenue_a_year`` is net revenue brought to a year; potential and headroom are a year's. Class N has no cell of the
     matrix: its cell is named n1 ... n_unknown. ``revenue``, ``potential``: the classes behind each axis.
     ``unattributed``: net revenue of the lines without a customer.
     """
@@ -43,13 +43,13 @@ def placed(dataset: Dataset, window: Window) -> Placed:
     sales = sales[list(SALES)].reindex(frame.index)
     for column, empty in SALES.items():
         frame[column] = sales[column].fillna(empty).astype(type(empty))
-    frame["revenue"] = frame["net_revenue"] / years(window)
-    revenue = abc_classes(frame["revenue"], dataset.conventions)
+    frame["revenue_a_year"] = frame["net_revenue"] / years(window)
+    revenue = abc_classes(frame["revenue_a_year"], dataset.conventions)
     frame["abc_class"] = revenue.frame["abc_class"]
     frame["revenue_class"] = frame["abc_class"].map({"A": "A", "B": "B", "C": "C", "Z": "P", "N": "N"})
     frame["cell"] = cell_of(frame["abc_class"], frame["potential_class"])
-    frame["headroom"] = (frame["potential_accessible"] - frame["revenue"].clip(lower=0)).clip(lower=0)
-    frame["share_of_wallet"] = frame["revenue"].clip(lower=0) / frame["potential_accessible"]
+    frame["headroom"] = (frame["potential_accessible"] - frame["revenue_a_year"].clip(lower=0)).clip(lower=0)
+    frame["share_of_wallet"] = frame["revenue_a_year"].clip(lower=0) / frame["potential_accessible"]
     unattributed = float(lines.loc[lines["customer_id"].isna(), "net_revenue"].sum())
     return Placed(frame, revenue, potential, unattributed)
 
@@ -63,7 +63,7 @@ def described(dataset: Dataset, frame: pd.DataFrame, thresholds: Thresholds) -> 
     owners = attributed(dataset.owners).reindex(frame.index)
     frame["owner_id"] = owners["rep_id"].where(~owners["is_orphan"].astype("boolean").fillna(False).astype(bool))
     frame["owner_name"] = frame["owner_id"].map(dataset.names("reps"))
-    frame["is_new"] = _is_new(dataset, frame.index)
+    _describe_new(dataset, frame)
     frame["margin_rate"] = _margin_rate(frame)
     frame["segment"] = frame["cell"].map(segments(thresholds))
     return frame
@@ -77,14 +77,22 @@ def segments(thresholds: Thresholds) -> dict[str, str]:
     return {cell: (fixed | chosen).get(cell, "qualify") for cell in CELLS}
 
 
-def _is_new(dataset: Dataset, customers: pd.Index) -> pd.Series:
-    """Who bought for the first time within a year; nobody where the sales known do not go back beyond it."""
-    since = month_start(dataset.as_of, 1 - dataset.conventions.new_customer_months)
+def _describe_new(dataset: Dataset, frame: pd.DataFrame) -> None:
+    """Adds is_new (first bought within a year) and, after three months, annualised_revenue.
+
+    Nobody is new where the sales known do not go back beyond a year.
+    """
+    conventions = dataset.conventions
+    since = month_start(dataset.as_of, 1 - conventions.new_customer_months)
+    frame["is_new"], frame["annualised_revenue"] = False, np.nan
     if dataset.first_transaction is None or dataset.first_transaction >= since:
-        return pd.Series(False, index=customers)
+        return
     first = dataset.sql("select customer_id, min(invoice_date) as first_date from sales_lines group by 1")
-    first_date = attributed(first)["first_date"].reindex(customers)
-    return pd.to_datetime(first_date) >= pd.Timestamp(since)
+    first_date = pd.to_datetime(attributed(first)["first_date"].reindex(frame.index))
+    frame["is_new"] = first_date >= pd.Timestamp(since)
+    months = (pd.Timestamp(dataset.as_of) - first_date).dt.days / 30.4375
+    is_old_enough = frame["is_new"] & (months >= conventions.new_customer_min_months)
+    frame["annualised_revenue"] = (frame["revenue_a_year"] * 12 / months.clip(upper=12)).where(is_old_enough)
 
 
 def _margin_rate(frame: pd.DataFrame) -> pd.Series:
@@ -114,7 +122,7 @@ def axes(place: Placed, conventions: Conventions) -> pd.DataFrame:
     """
     rows = []
     for axis, column, made in (
-        ("revenue", "revenue", place.revenue),
+        ("revenue", "revenue_a_year", place.revenue),
         ("potential", "potential_accessible", place.potential),
     ):
         values = place.frame[column]
@@ -142,11 +150,21 @@ def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     unknown = table["potential_class"] == "?"
     for column in ("potential_accessible", "headroom"):
         table[column] = groups[column].sum().reindex(CELLS, fill_value=0.0).mask(unknown)
-    table["share_of_wallet"] = (groups["revenue"].sum().reindex(CELLS) / table["potential_accessible"]).where(
+    table["share_of_wallet"] = (groups["revenue_a_year"].sum().reindex(CELLS) / table["potential_accessible"]).where(
         table["potential_accessible"] > 0
     )
     table["revenue_share"] = table["net_revenue"] / table["net_revenue"].sum()
     table["headroom_share"] = table["headroom"] / table["headroom"].sum()
+    return table.reset_index()
+
+
+def by_class(cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the matrix: revenue_class, customer_count, prospect_count, net_revenue, headroom, visits, shares."""
+    table = cells.groupby("revenue_class")[["customer_count", "prospect_count", "net_revenue"]].sum()
+    for column in ("headroom", "visits"):
+        table[column] = cells.groupby("revenue_class")[column].sum(min_count=1)
+    for share, of in (("revenue_share", "net_revenue"), ("headroom_share", "headroom"), ("visit_share", "visits")):
+        table[share] = table[of] / table[of].sum()
     return table.reset_index()
 
 
@@ -189,14 +207,26 @@ def figures(
     """
     known = frame["potential_accessible"].notna()
     buyers = known & (frame["net_revenue"] > 0)
+    is_row_p = frame["revenue_class"] == "P"
     found: dict[str, float | int | None] = {
         "customers": int((frame["line_count"] > 0).sum()),
         "prospects": int((frame["status"] == "prospect").sum()),
         "net_revenue": total,
         "potential": float(frame.loc[known, "potential_accessible"].sum()),
         "headroom": float(frame.loc[known, "headroom"].sum()),
-        "share_of_wallet": _ratio(frame.loc[buyers, "revenue"].sum(), frame.loc[buyers, "potential_accessible"].sum()),
+        "share_of_wallet": _ratio(
+            frame.loc[buyers, "revenue_a_year"].sum(), frame.loc[buyers, "potential_accessible"].sum()
+        ),
         "unknown_potential_count": int((~known).sum()),
+        "unknown_potential_share": _ratio(frame.loc[~known, "net_revenue"].sum(), frame["net_revenue"].sum()),
+        "estimated_count": int(frame["is_estimated"].sum()),
+        "raised_count": int(frame["is_raised"].sum()),
+        "shared_count": int(frame["is_shared"].sum()),
+        "stale_count": int(frame["is_stale"].sum()),
+        "former_count": int(frame["is_former"].sum()),
+        "new_count": int(frame["is_new"].sum()),
+        "placed_count": len(frame),
+        "buyer_count": int((~is_row_p).sum()),
     }
     reasons: dict[str, Reason] = {}
     nothing = Reason("no_potential" if has_potential_table else "no_potential_no_size")

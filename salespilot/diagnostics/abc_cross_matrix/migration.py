@@ -59,7 +59,7 @@ def win_probability(now: pd.DataFrame, before: pd.DataFrame | None, thresholds: 
     """The chance that each customer, by its cell, wins us extra revenue within the year.
 
     (won + weight x prior) / (count + weight), where a customer of the cell a year before won when its revenue grew by
-    at least ``win_capture`` of its headroom of then (a prospect: when it bought). ``before``: where the customers of
+    at least ``win_gain_share`` of its headroom of then (a prospect: when it bought). ``before``: where the customers of
     ``now`` stood a year before; None gives the priors.
     """
     rows = {row: getattr(thresholds, f"win_{row}") for row in "abcp"}
@@ -67,8 +67,8 @@ def win_probability(now: pd.DataFrame, before: pd.DataFrame | None, thresholds: 
     if before is None:
         return priors
     then = before["headroom"] > 0
-    gained = now["revenue"] - before["revenue"].clip(lower=0)
-    won = (gained > 0) & ((gained >= thresholds.win_capture * before["headroom"]) | (before["revenue_class"] == "P"))
+    gained = now["revenue_a_year"] - before["revenue_a_year"].clip(lower=0)
+    won = (gained > 0) & ((gained >= thresholds.win_gain_share * before["headroom"]) | (before["revenue_class"] == "P"))
     seen = won[then].groupby(before.loc[then, "cell"]).agg(["sum", "size"])
     k, n = now["cell"].map(seen["sum"]).fillna(0), now["cell"].map(seen["size"]).fillna(0)
     return (k + thresholds.win_weight * priors) / (n + thresholds.win_weight)

@@ -34,27 +34,27 @@ class Thresholds:
     develop_ratio: float = threshold(0.7, "times the share of headroom", "fewer visits leave the cell undeveloped")
     low_share: float = threshold(0.10, "share of wallet", "a C1 below buys nearly all elsewhere: find out why")
     high_share: float = threshold(0.80, "share of wallet", "an A above has little left to win")
-    decline: float = threshold(0.10, "fall in a year", "an A3 that falls is to be kept, not grown")
+    decline_share: float = threshold(0.10, "fall in a year", "an A3 that falls is to be kept, not grown")
     qualify_top: int = threshold(50, "customers", "the biggest headrooms, whose potential must be sound")
     robust_draws: int = threshold(500, "draws", "enough to read 80 % within 4 points")
     robust_seed: int = threshold(20, "seed", "same draws from run to run")
-    robust_cut_noise: float = threshold(0.10, "of the cut-off", "cut-offs are a choice")
-    robust_potential_noise: float = threshold(0.25, "of the potential", "potentials are estimates")
+    cut_noise_share: float = threshold(0.10, "of the cut-off", "cut-offs are a choice")
+    potential_noise_share: float = threshold(0.25, "of the potential", "potentials are estimates")
     robust_share: float = threshold(0.80, "share of draws", "a cell that holds as often is robust")
     win_a: float = threshold(0.5, "probability", "an A wins extra revenue, before its history is known")
     win_b: float = threshold(0.3, "probability", "the same for a B")
     win_c: float = threshold(0.2, "probability", "the same for a C")
     win_p: float = threshold(0.1, "probability", "a prospect buys within the year")
     win_weight: float = threshold(20.0, "customers", "weight of the prior probability against the cell's history")
-    win_capture: float = threshold(0.10, "share of headroom", "a gain from one year to the next that counts as won")
+    win_gain_share: float = threshold(0.10, "share of headroom", "a gain from one year to the next that counts as won")
     remote_minutes: float = threshold(20.0, "minutes", "a call or remote meeting, prepared and logged")
     field_days: float = threshold(180.0, "days a year", "45 weeks of 4 days, where no capacity is exported", "S29")
     field_hours: float = threshold(4.5, "hours a field day", "three visits, where no capacity is exported", "S29")
     unlogged_ratio: float = threshold(0.5, "times the team's median", "fewer contacts a month: visits are not logged")
-    capture_a1: float = threshold(0.10, "share of headroom", "what an A1 adds in a year")
-    capture_b1: float = threshold(0.15, "share of headroom", "what a B1 adds in a year")
-    capture_c1: float = threshold(0.10, "share of headroom", "what a C1 adds in a year")
-    target_gap: float = threshold(0.15, "of the cells' target", "an official target further away is discussed")
+    capture_a1_share: float = threshold(0.10, "share of headroom", "what an A1 adds in a year")
+    capture_b1_share: float = threshold(0.15, "share of headroom", "what a B1 adds in a year")
+    capture_c1_share: float = threshold(0.10, "share of headroom", "what a C1 adds in a year")
+    target_gap_share: float = threshold(0.15, "of the cells' target", "an official target further away is discussed")
     named: int = threshold(10, "findings a rule", "the rest stands in the list of candidates")
     lead_days: int = threshold(90, "days", "a quarter to act on a customer")
 
@@ -65,6 +65,7 @@ class Result:
 
     ``customers``        one row a customer or prospect of the matrix, biggest headroom first
     ``cells``            one row a cell (16): customers, revenue, headroom, visits, shares
+    ``classes``          one row a revenue class: the rows of the matrix
     ``segments``         one row a segment
     ``outside``          one row a customer with more credits than purchases (class N): out of the matrix
     ``bridge``           from the matrix to total net revenue: cells, net credits, unattributed lines
@@ -84,6 +85,7 @@ class Result:
 
     customers: pd.DataFrame
     cells: pd.DataFrame
+    classes: pd.DataFrame
     segments: pd.DataFrame
     outside: pd.DataFrame
     bridge: pd.DataFrame
@@ -101,3 +103,25 @@ class Result:
     candidates: pd.DataFrame | None = None
     key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
+
+    @property
+    def matrix(self) -> pd.DataFrame | None:
+        """The cells, or None where no potential is known and the revenue axis stands alone."""
+        return None if self.key_figures["headroom"] is None else self.cells
+
+    @property
+    def plotted(self) -> pd.DataFrame | None:
+        """The customers, or None where no potential is known."""
+        return None if self.key_figures["headroom"] is None else self.customers
+
+    @property
+    def target_gaps(self) -> pd.DataFrame | None:
+        """The targets that an official one can be compared with, or None."""
+        gaps = None if self.targets is None else self.targets.dropna(subset="target_gap")
+        return None if gaps is None or gaps.empty else gaps
+
+    def cuts(self, axis: str) -> dict[str, float]:
+        """The lowest amount of each class on an axis (revenue, potential): A, B, C or 1, 2, 3."""
+        first, second = self.axes.loc[self.axes["axis"] == axis, ["first_cut", "second_cut"]].to_numpy(dtype=float)[0]
+        names = ("A", "B", "C") if axis == "revenue" else ("1", "2", "3")
+        return dict(zip(names, (float(first), float(second), 0.0), strict=True))

@@ -28,6 +28,12 @@ def effort_by_cell(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
     return table
 
 
+def hourly_cost(dataset: Dataset) -> float:
+    """What a salesperson's hour costs, from ``costs``: of all roles, else the mean of the roles; NaN unknown."""
+    costs = dataset.table("costs").set_index("role")["hourly_cost"]
+    return float(costs["all"]) if "all" in costs.index else float(costs.mean())
+
+
 def scored(frame: pd.DataFrame, effort: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """The customers with hours_needed, score and expected_gain; both missing where the headroom is unknown.
 
@@ -35,8 +41,8 @@ def scored(frame: pd.DataFrame, effort: pd.DataFrame, thresholds: Thresholds) ->
     ranking (revenue an hour where no margin is known). expected_gain is what a year may bring: a share of the headroom
     of those who buy; for the others, probability x revenue of a customer just won.
     """
-    share = {"a1": thresholds.capture_a1, "b1": thresholds.capture_b1, "c1": thresholds.capture_c1}
-    captured = frame["cell"].map(share).fillna(thresholds.win_capture) * frame["headroom"]
+    share = {"a1": thresholds.capture_a1_share, "b1": thresholds.capture_b1_share, "c1": thresholds.capture_c1_share}
+    captured = frame["cell"].map(share).fillna(thresholds.win_gain_share) * frame["headroom"]
     won = np.minimum(frame["headroom"], _new_customer_revenue(frame)) * frame["probability"]
     frame["expected_gain"] = captured.where(frame["revenue_class"] != "P", won)
     frame["hours_needed"] = frame["cell"].map(effort["hours"])
@@ -114,7 +120,7 @@ def targets(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
     parts = pd.DataFrame(
         {
             "owner_id": frame["owner_id"],
-            "held": frame["revenue"].clip(lower=0),
+            "held": frame["revenue_a_year"].clip(lower=0),
             "captured": gain.where(frame["cell"].isin(["a1", "b1", "c1"]), 0.0),
             "conquered": gain.where(frame["cell"] == "p1", 0.0),
         }
@@ -134,8 +140,8 @@ def targets(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _new_customer_revenue(frame: pd.DataFrame) -> float:
     """A year's revenue of a customer just won: the mean of the new ones, else the median of class C."""
-    new = frame.loc[frame["is_new"] & (frame["revenue"] > 0), "revenue"]
-    small = frame.loc[frame["revenue_class"] == "C", "revenue"]
+    new = frame.loc[frame["is_new"] & (frame["revenue_a_year"] > 0), "revenue_a_year"]
+    small = frame.loc[frame["revenue_class"] == "C", "revenue_a_year"]
     return float(new.mean()) if len(new) else float(small.median()) if len(small) else 0.0
 
 

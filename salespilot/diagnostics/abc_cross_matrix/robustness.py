@@ -23,18 +23,18 @@ NAMES = np.array([f"{row}{column}" for row in "abcp" for column in "123"])
 def stability(frame: pd.DataFrame, axes: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """How often each cell holds, indexed like ``frame``: ``stability`` (share of draws) and ``second_cell``.
 
-    ``frame``: revenue, potential_accessible, revenue_class, potential_class, cell; ``axes``: the cut-offs. Missing
-    where the potential is unknown; ``second_cell`` is the other cell found most often, None where there is none.
+    ``frame``: revenue_a_year, potential_accessible, revenue_class, potential_class, cell; ``axes``: the cut-offs.
+    Missing where the potential is unknown; ``second_cell`` is the other cell found most often, None without one.
     """
     cuts = axes.set_index("axis")
-    noise, spread, draws = thresholds.robust_cut_noise, thresholds.robust_potential_noise, thresholds.robust_draws
+    noise, spread, draws = thresholds.cut_noise_share, thresholds.potential_noise_share, thresholds.robust_draws
     rng = np.random.default_rng(thresholds.robust_seed)
     moved = rng.uniform(1 - noise, 1 + noise, (4, draws))
     revenue_cuts = _ordered(moved[:2], cuts.loc["revenue", CUTS].to_numpy(dtype=float))
     potential_cuts = _ordered(moved[2:], cuts.loc["potential", CUTS].to_numpy(dtype=float))
 
     known = frame[frame["potential_class"] != "?"]
-    revenue, potential = known["revenue"].clip(lower=0).to_numpy(), known["potential_accessible"].to_numpy()
+    revenue, potential = known["revenue_a_year"].clip(lower=0).to_numpy(), known["potential_accessible"].to_numpy()
     row = known["revenue_class"].map(ROW).to_numpy()
     code = (row * 3 + known["potential_class"].astype(int).to_numpy() - 1).astype(np.int8)
     near = np.zeros(len(known), dtype=bool)
@@ -58,7 +58,7 @@ def stability(frame: pd.DataFrame, axes: pd.DataFrame, thresholds: Thresholds) -
         second[some] = np.where(counts.max(axis=0) > 0, counts.argmax(axis=0), -1)
     answer = pd.DataFrame(index=known.index)
     answer["stability"] = held
-    answer["second_cell"] = np.where(second >= 0, NAMES[second], None)
+    answer["second_cell"] = pd.Series(NAMES[second], index=known.index, dtype=object).where(second >= 0, None)
     return answer.reindex(frame.index)
 
 
@@ -80,5 +80,5 @@ def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     table = robust.groupby(known["cell"]).agg(customer_count="size", robust_count="sum")
     table["robust_share"] = table["robust_count"] / table["customer_count"]
     low, high = wilson(table["robust_count"], table["customer_count"])
-    table["low"], table["high"] = low, high
+    table["robust_low"], table["robust_high"] = low, high
     return table.reset_index()

@@ -15,10 +15,12 @@ DEVELOPED = ("b1", "c1", "p1")
 CLASS_BASED = ("T10-R1", "T10-R2", "T10-R3", "T10-R4", "T10-R5", "T10-R7")
 
 
-def judged_effort(table: pd.DataFrame, frame: pd.DataFrame, cost: pd.DataFrame, th: Thresholds) -> pd.DataFrame:
-    """The effort by cell with ``hours_released`` (visits beyond the policy, R1) and ``verdict``.
+def judged_effort(
+    table: pd.DataFrame, frame: pd.DataFrame, cost: pd.DataFrame, hourly: float, th: Thresholds
+) -> pd.DataFrame:
+    """The effort by cell with ``hours_released`` (visits beyond the policy, R1), ``cost_released`` and ``verdict``.
 
-    ``verdict``: release, develop or keep. ``cost``: visit_hours and f2f_per_year by cell.
+    ``verdict``: release, develop or keep. ``cost``: visit_hours and f2f_per_year by cell; ``hourly``: an hour's cost.
     """
     beyond = (frame["visits"] - frame["cell"].map(cost["f2f_per_year"])).clip(lower=0)
     hours = (beyond * frame["cell"].map(cost["visit_hours"])).groupby(frame["cell"]).sum()
@@ -26,6 +28,7 @@ def judged_effort(table: pd.DataFrame, frame: pd.DataFrame, cost: pd.DataFrame, 
     is_under = table["visit_share"] < th.develop_ratio * table["headroom_share"]
     released = is_over & table["cell"].isin(RELEASED)
     table["hours_released"] = table["cell"].map(hours).fillna(0.0).where(released, 0.0)
+    table["cost_released"] = table["hours_released"] * hourly
     chosen = [released & (table["hours_released"] >= th.release_min_hours), is_under & table["cell"].isin(DEVELOPED)]
     table["verdict"] = np.select(chosen, ["release", "develop"], "keep")
     return table
@@ -50,7 +53,7 @@ def candidates(
     sound = ~frame["is_estimated"] & ~frame["is_raised"]
     visit = frame["cell"].map(cost["visit_hours"])
     share, row = frame["share_of_wallet"], frame["revenue_class"]
-    fell = frame["net_revenue"] <= (1 - th.decline) * frame["net_revenue_previous"]
+    fell = frame["net_revenue"] <= (1 - th.decline_share) * frame["net_revenue_previous"]
     picked = {("T10-R6", "qualify_potential"): (doubt, visit * 0 + th.remote_minutes / 60)}
     if classes:
         low = (frame["cell"] == "c1") & (share < th.low_share) & sound & ~doubt
@@ -99,6 +102,7 @@ def findings(result: Result, thresholds: Thresholds) -> list[Finding]:
     Where classes do not separate, only what does not rest on them.
     """
     found = [
+        *_reading(result),
         *_effort(result, thresholds),
         *_customers(result, thresholds),
         *_unsettled(result, thresholds),
@@ -108,6 +112,22 @@ def findings(result: Result, thresholds: Thresholds) -> list[Finding]:
         found = [f for f in found if f.rule not in CLASS_BASED]
     gravity = {Severity.ALERT: 0, Severity.WATCH: 1, Severity.GOOD: 2}
     return sorted(found, key=lambda f: (gravity[f.severity], -(f.stake or 0.0), f.rule, f.subject_id))
+
+
+def _reading(result: Result) -> Iterator[Finding]:
+    """What changes the reading of the whole matrix: one giant, no concentration, no potential."""
+    figures, axes = result.key_figures, result.axes.set_index("axis")
+    for axis in axes.index[axes["is_fallback"] & axes["mode"].notna()]:
+        values = {"first": axes.loc[axis, "first_cut"], "second": axes.loc[axis, "second_cut"]}
+        yield Finding(NAME, "T10-R0", f"bands_{axis}", Severity.WATCH, "company", "all", values=values)
+    if not separates(result.axes) and figures["buyer_count"]:
+        yield Finding(
+            NAME, "T10-R0", "low_concentration", Severity.WATCH, "company", "all", values={"n": figures["buyer_count"]}
+        )
+    if figures["headroom"] is None:
+        yield Finding(
+            NAME, "T10-R0", "no_potential", Severity.ALERT, "company", "all", values={"n": figures["placed_count"]}
+        )
 
 
 def separates(axes: pd.DataFrame) -> bool:
@@ -124,7 +144,8 @@ def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
         values |= {"visit_share": cell["visit_share"], "headroom_share": cell["headroom_share"]}
         if cell["verdict"] == "release":
             yield Finding(
-                NAME, "T10-R1", "release", Severity.WATCH, "segment", cell["cell"], stake_kind="cost",
+                NAME, "T10-R1", "release", Severity.WATCH, "segment", cell["cell"],
+                stake=_number(cell["cost_released"]), stake_kind="cost",
                 hours=cell["hours_released"], lead_days=th.lead_days, values=values | {"hours": cell["hours_released"]},
             )  # fmt: skip
         if cell["verdict"] == "develop":
@@ -134,8 +155,9 @@ def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
             gain, hours = float(chosen["expected_gain"].sum()), float(chosen["hours"].sum())
             values |= {"headroom": cell["headroom"], "named": len(chosen), "hours": hours}
             values |= {"first": chosen.iloc[0]["name"], "gain": gain}
+            code = "develop" if len(chosen) > 1 else "develop_one"
             yield Finding(
-                NAME, "T10-R2", "develop", Severity.ALERT, "segment", cell["cell"], stake=gain, stake_kind="gain",
+                NAME, "T10-R2", code, Severity.ALERT, "segment", cell["cell"], stake=gain, stake_kind="gain",
                 targets=_targeted(chosen["customer_id"]), hours=hours,
                 probability=float(np.average(chosen["probability"], weights=chosen["headroom"])),
                 lead_days=th.lead_days, values=values,
@@ -161,6 +183,7 @@ def _customers(result: Result, th: Thresholds) -> Iterator[Finding]:
     table["fall"] = table["net_revenue_previous"] - table["net_revenue"]
     for rule, (code, severity, kind) in _CUSTOMER_RULES.items():
         stake = {"T10-R4": "net_revenue", "T10-R5": "fall"}.get(rule, "expected_gain")
+        is_priced = rule != "T10-R4"  # nothing says how much of a well held customer is at risk
         rows = table[table["rule"] == rule].sort_values([stake, "customer_id"], ascending=[False, True])
         if rule == "T10-R6" and rows["is_estimated"].any():
             yield _estimated(rows, th)
@@ -171,7 +194,8 @@ def _customers(result: Result, th: Thresholds) -> Iterator[Finding]:
                 said = "qualify_stale" if row["is_stale"] else "qualify_doubtful"
             yield Finding(
                 NAME, rule, said, severity, "customer", row["customer_id"], _text(row["owner_id"]),
-                stake=float(row[stake]), stake_kind=kind, targets=(("customer", row["customer_id"]),),
+                stake=float(row[stake]) if is_priced else None, stake_kind=kind,
+                targets=(("customer", row["customer_id"]),),
                 hours=float(row["hours"]), probability=float(row["probability"]), lead_days=th.lead_days,
                 values={
                     "name": row["name"], "cell": row["cell"].upper(), "revenue": float(row["net_revenue"]),
@@ -213,7 +237,7 @@ def _targets(result: Result, th: Thresholds) -> Iterator[Finding]:
     if result.targets is None:
         return
     for row in result.targets.dropna(subset="target_gap").to_dict("records"):
-        if row["is_ramping"] or abs(row["target_gap"]) <= th.target_gap:
+        if row["is_ramping"] or abs(row["target_gap"]) <= th.target_gap_share:
             continue
         is_above = row["target_gap"] > 0
         values = {"name": row["owner_name"], "official": row["official_target"], "cell_target": row["cell_target"]}
