@@ -24,6 +24,9 @@ from salespilot.tables import TABLES
 
 REPORT = "data_fitness"
 HIDDEN = "•••"
+TELLING = frozenset({"value", "key", "first", "second"})
+"""Values of an issue that quote the client's data."""
+
 STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {"sales_lines": ("opportunities", ("status", "closed_date", "amount", "customer_id"))}
 )
@@ -115,6 +118,9 @@ SETTLED_BY_CONSULTANT = frozenset(
     {
         "ambiguous_dates",
         "ambiguous_numbers",
+        "duplicate_lines",
+        "key_unmapped",
+        "no_file",
         "decimal_from_neighbour",
         "mixed_decimals",
         "order_from_neighbour",
@@ -292,7 +298,7 @@ def fiscal_year(year: int, first_month: int) -> tuple[date, date]:
 def _rejects(intake: Intake, client: Client) -> list[Issue]:
     """Tables of which more rows were rejected than ``max_rejected_share`` allows."""
     found = []
-    for table in sorted({source.table for source in intake.counts}):
+    for table in intake.tables:  # of a refused table every row is rejected, for a reason that has its own issue
         sources = [source for source in intake.counts if source.table == table]
         read, rejected = (sum(getattr(s, name) for s in sources) for name in ("rows_read", "rows_rejected"))
         if rejected > client.max_rejected_share * read:
@@ -314,7 +320,7 @@ def _control_gaps(control: Iterable[ControlTotal], limits: Gates) -> list[Issue]
 
 def _discreet(issue: Issue) -> Issue:
     """The issue without the client's own words: under aliases, a value shown as an example may be a name."""
-    values = {key: HIDDEN if key in ("value", "first", "second") else value for key, value in issue.values.items()}
+    values = {key: HIDDEN if key in TELLING else value for key, value in issue.values.items()}
     return replace(issue, values=values, examples=(HIDDEN,) if issue.examples else ())
 
 

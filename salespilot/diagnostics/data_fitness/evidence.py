@@ -14,6 +14,7 @@ from salespilot.intake import Intake
 from salespilot.tables import TABLES
 
 AMOUNTS = ("amount_kept", "amount_rejected", "amount_set_aside")
+PRICED = ("sales_lines", "orders_backlog", "opportunities", "quotes")  # whose money is sold or to be sold
 EFFECTS = tuple(Effect)
 USE_ORDER = ("needed", "stands_in", "enriches")
 # fmt: off
@@ -128,8 +129,7 @@ def conservation(intake: Intake) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows)
     for column in AMOUNTS:
-        # A table without money has no amount: nothing is not zero.
-        frame[column] = frame[column].where(frame["table"].map(lambda name: TABLES[name].money_column is not None))
+        frame[column] = frame[column].where(frame["table"].isin(PRICED))
     return frame
 
 
