@@ -17,7 +17,7 @@ from salespilot.client import Client
 from salespilot.intake import cache, rejects
 from salespilot.intake.assemble import Assembly, Part, ordered
 from salespilot.intake.conserve import sift
-from salespilot.intake.gather import Feed, Gathered, Progress, Reader, gather
+from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
 from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount
 from salespilot.intake.relation import relate
 from salespilot.intake.source import Export
@@ -37,7 +37,7 @@ def read(client: Client, progress: Progress | None = None) -> Intake:
     Raises ClientError where ``client.toml`` asks for what the exports do not have; what is wrong in the exports
     themselves is an Issue of the result.
     """
-    gathered = gather(client)
+    gathered = resolve(client)
     work = _workplace(client)
     try:
         reader = Reader(client, gathered, work, progress)

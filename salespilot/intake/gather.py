@@ -62,7 +62,7 @@ class Gathered:
     issues: list[Issue] = field(default_factory=list)
 
 
-def gather(client: Client) -> Gathered:
+def resolve(client: Client) -> Gathered:
     """Resolve and hash the files of every source. Raises ClientError on an unknown preset or variable."""
     feeds, issues = [], []
     for number, source in enumerate(client.sources, start=1):
@@ -181,13 +181,13 @@ class Reader:
         for path in feed.files:
             names = self._views(path, feed.source.hints)
             for name, export in names:
-                connection.register(f"export {name}", export.dataset())
+                connection.register(f"export {name}", export.arrow())
                 connection.execute(f"create or replace view {named(name)} as select * from {named(f'export {name}')}")
                 views.append(name)
         try:
             described = connection.execute(f"describe {feed.source.sql}").fetchall()
             chosen = ", ".join(_as_text(row[0], row[1]) for row in described)
-            reader = connection.execute(f"select {chosen} from ({feed.source.sql})").to_arrow_reader(20_000)
+            reader = connection.sql(f"select {chosen} from ({feed.source.sql})").to_arrow_reader(20_000)
         except Exception as error:
             known = ", ".join(named(name) for name in views)
             raise ClientError(f"{feed.place} sql: {error}; the exports are {known}") from error

@@ -162,19 +162,19 @@ def counts(text: str) -> str:
     mark = f"substr({text}, -4, 1)"
     plain = f"try_cast(replace({text}, ',', '.') as decimal(18, 4))"
     return (
-        f"count(*) filter ({text} <> ''), count(*) filter (contains({text}, '.')),"
-        f" count(*) filter (contains({text}, ',')), count(*) filter ({text} <> '' and {plain} is null),"
+        f"count(*) filter ({text} = ''), count(*) filter (contains({text}, '.')),"
+        f" count(*) filter (contains({text}, ',')), count(*) filter ({plain} is null),"
         f" count(*) filter ({mark} in ('.', ',')),"
         f" count(*) filter ({text} >= '00' and {text} < '0:' and substr({text}, 2, 1) between '0' and '9')"
     )
 
 
-def quick(present: int, dots: int, commas: int, unread: int, thirds: int, padded: int) -> Votes | None:
+def quick(rows: int, blank: int, dots: int, commas: int, unread: int, thirds: int, padded: int) -> Votes | None:
     """The votes that the counts of :func:`counts` settle by themselves; None when the shapes must be looked at."""
     marked = dots + commas
-    if unread or padded or (dots and commas) or (marked and marked == thirds):
+    if unread > blank or padded or (dots and commas) or (marked and marked == thirds):
         return None
-    votes = Votes(present=present)
+    votes = Votes(present=rows - blank)
     if marked:
         votes.proof["." if dots else ","] = marked - thirds
     return votes

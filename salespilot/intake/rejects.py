@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -23,7 +22,7 @@ def write(path: Path, rejects: Iterable[Reject]) -> None:
         for r in rejects:
             writer.writerow([r.table, _safe(r.file), r.line, _safe(r.column), _safe(r.value), r.reason])
     Path(stream.name).chmod(0o644)
-    os.replace(stream.name, path)
+    Path(stream.name).replace(path)
 
 
 def _safe(text: str) -> str:

@@ -61,7 +61,7 @@ def relate(connection: Any, view: str, exports: Sequence[Export]) -> Relation:
     parts = []
     for number, (export, mine) in enumerate(zip(exports, own, strict=True)):
         source = f"{view}_{number}"
-        connection.register(source, export.dataset())
+        connection.register(source, export.arrow())
         chosen = ", ".join(
             f"{named(mine[key]) if key in mine else repr('')} as {named(name)}" for key, name in canonical.items()
         )

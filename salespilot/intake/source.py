@@ -30,6 +30,7 @@ from salespilot.intake.sniff import Layout
 BLOCK_BYTES = 1 << 20  # small blocks stay in the processor's cache: twice as fast as 16 MB ones
 MAX_BLOCK_BYTES = 1 << 28
 BATCH_ROWS = 20_000
+MAPPED_BYTES = 200 << 20
 _THREE_DECIMALS = re.compile(r"[-+]?\d+\.\d{3}")
 _ARROW_THREE_DECIMALS = r"^([-+]?\d+\.\d{3})$"
 
@@ -44,6 +45,7 @@ class Export:
     ``above``     lines above the header: title, blank, repeated_header -> count.
     ``misfits``   rows with more filled cells than there are columns: (record, the raw line).
     ``spoilt``    whether bytes that are not of the encoding were replaced by U+FFFD.
+    ``odd_blanks``  whether cells may hold blanks other than plain spaces (tabs, no-break spaces).
     """
 
     path: Path
@@ -56,9 +58,12 @@ class Export:
     above: dict[str, int] = field(default_factory=dict)
     misfits: tuple[tuple[int, str], ...] = ()
     spoilt: bool = False
+    odd_blanks: bool = True
 
-    def dataset(self) -> Any:
-        """The text as an Arrow dataset that DuckDB scans in parts."""
+    def arrow(self) -> Any:
+        """The text for DuckDB to scan: mapped where it is small (fast, in parallel), else read in parts."""
+        if self.text.stat().st_size <= MAPPED_BYTES:
+            return pa.ipc.open_file(pa.memory_map(str(self.text))).read_all()
         return pyarrow.dataset.dataset(self.text, format="ipc")
 
     def lines(self, wanted: Iterable[int]) -> dict[int, int]:
@@ -229,8 +234,13 @@ class _Utf8(io.RawIOBase):
 
 def _read_text(path: Path, name: str, stem: str, sha256: str, layout: Layout, text: Path) -> Export:
     block, spoilt = BLOCK_BYTES, False
+    odd = _odd_blanks(layout)
+    quoted, odd_blanks = False, not odd
     with open_binary(path) as stream:
-        quoted = bool(layout.quote) and any(b'"' in part for part in iter(lambda: stream.read(BLOCK_BYTES), b""))
+        for part in iter(lambda: stream.read(BLOCK_BYTES), b""):
+            quoted = quoted or b'"' in part
+            odd_blanks = odd_blanks or any(blank in part for blank in odd)
+    quoted = quoted and bool(layout.quote)
     while True:
         try:
             count, misfits = _stream_text(path, layout, text, block, spoilt, quoted)
@@ -248,7 +258,18 @@ def _read_text(path: Path, name: str, stem: str, sha256: str, layout: Layout, te
             line = head.readline().strip("\ufeff\r\n")
             _count_above(above, next(_cells(line, layout), []), layout.headers)
     spoilt = spoilt or (_is_foreign(layout) and _holds_replacement(text))
-    return Export(path, name, stem, sha256, layout, text, count, above, tuple(misfits), spoilt)
+    return Export(path, name, stem, sha256, layout, text, count, above, tuple(misfits), spoilt, odd_blanks)
+
+
+def _odd_blanks(layout: Layout) -> tuple[bytes, ...]:
+    """The bytes that betray blanks other than a space; none where they cannot be told."""
+    tab = () if layout.separator in ("\t", "whitespace") else (b"\t",)
+    name = codecs.lookup(layout.encoding or "utf-8").name
+    if name in ("cp1252", "iso8859-1", "iso8859-15"):
+        return (b"\xa0", *tab)
+    if name in ("utf-8", "utf-8-sig"):
+        return (b"\xc2\xa0", b"\xe2\x80", b"\xef\xbb\xbf", *tab)
+    return ()
 
 
 def _is_foreign(layout: Layout) -> bool:

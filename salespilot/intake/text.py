@@ -59,8 +59,8 @@ def encoding_of(path: Path) -> str:
 
 def _judge_encoding(content: bytes) -> str:
     valid = len(_UTF8_SEQUENCE.findall(content))
-    rest = _UTF8_SEQUENCE.sub(b"", content)
-    spoilt = len(_NON_ASCII.findall(rest))
+    rest = b"".join(_NON_ASCII.findall(_UTF8_SEQUENCE.sub(b"", content)))
+    spoilt = len(rest)
     if valid and spoilt <= valid // 10:  # a few spoilt bytes do not make a file cp1252; the reader names their lines
         return "utf-8"
     return max(_LEGACY, key=lambda name: _plausibility(rest, name))

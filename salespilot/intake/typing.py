@@ -24,6 +24,7 @@ from salespilot.tables import Column, Table
 NUMERIC = ("money", "share", "number", "integer")
 NOTHING = ("NULL", "null", "NaN", "nan", "#N/A", "\\N", "<NA>")  # what programs write where a code is missing
 TRIMMED = " \t\r\n\u00a0\u202f\u2009\u200b\ufeff"
+ODD_BLANK = "[\t\r\n\u00a0\u202f\u2009\u200b\ufeff]"
 COMPUTED_TYPE = "DECIMAL(18,6)"
 PERCENT_ABOVE = 1.5
 MANY = 5
@@ -149,23 +150,24 @@ class Typist:
         others = {n: t for n, t in texts.items() if n not in numeric}
         parts = [numbers.counts(text) for text in numeric.values()]
         for name, text in others.items():
-            parts.append(f"count(*) filter (trim({text}) = '')")
+            parts.append(f"count(*) filter ({text} < '!')")  # empty, or begins with a blank
             plain = self.table[name].type in ("id", "text") and not self.table[name].choices
             parts.append(f"count(*) filter ({in_list(text, NOTHING)})" if plain else "0")
-            parts.append(f"count(*) filter (substr({text}, -2) in ('.0', ',0'))" if plain else "0")
+            whole = f"ends_with({text}, '0') and substr({text}, -2, 1) in ('.', ',')"
+            parts.append(f"count(*) filter ({whole})" if self.table[name].type == "id" else "0")
             timed = self.table[name].type == "date"
             parts.append(f"count(*) filter (contains({text}, ':'))" if timed else "0")
         if not parts:
             return
         group = "r._file" if self.many else "0::smallint"
         tail = " group by r._file" if self.many else ""
-        rows = self._fetch(f"select {group}, {', '.join(parts)} from {self.relation.view} r{tail}")
+        rows = self._fetch(f"select {group}, count(*), {', '.join(parts)} from {self.relation.view} r{tail}")
         self.stats |= {name: [0, 0, 0, 0] for name in others}
         for row in rows:
-            cells = iter(row[1:])
+            cells = iter(row[2:])
             for name in numeric:
                 found = [next(cells) for _ in range(6)]
-                votes = numbers.quick(*found)
+                votes = numbers.quick(row[1], *found)
                 by_file = self.number_votes.setdefault(name, {})
                 if votes is not None:
                     by_file[row[0]] = votes
@@ -219,7 +221,7 @@ class Typist:
     def _marks(self, column: Column, votes: numbers.Votes) -> dict[int, str] | None:
         """The decimal mark of each file; None when the column is refused."""
         by_file = self.number_votes.get(column.name, {})
-        told = MARKS.get(self.source.formats.get(column.name, ""), None) or self.source.hints.get("decimal")
+        told = MARKS.get(self.source.formats.get(column.name, "")) or self.source.hints.get("decimal")
         if told:
             return dict.fromkeys(by_file, str(told))
         whole = votes.decimal()
@@ -324,13 +326,19 @@ class Typist:
     # ---- words ----
 
     def _words(self, column: Column, written: str, text: str, given: frozenset[int]) -> Plan:
-        empty, nothing, floats, _ = self.stats[column.name]
-        typed = f"nullif(trim(nfc_normalize({text}), {quoted(TRIMMED)}), '')"
+        blank, nothing, floats, _ = self.stats[column.name]
+        trimmed = f"trim(nfc_normalize({text}))"
+        odd = any(export.odd_blanks for export in self.relation.exports)
+        if odd:
+            every = f"trim(nfc_normalize({text}), {quoted(TRIMMED)})"
+            trimmed = f"case when regexp_matches({text}, {quoted(ODD_BLANK)}) then {every} else {trimmed} end"
+        typed = f"nullif({trimmed}, '')"
         if column.type == "id" and floats and self._are_whole(text):
             typed = f"regexp_replace({typed}, '[.,]0+$', '')"
         if nothing:
             typed = f"case when not {in_list(text, NOTHING)} then {typed} end"
-        return Plan(column, written, typed, text, f"({typed}) is null", "false", "", 0, empty + nothing, given)
+        unsure = -1 if blank or nothing or odd else 0
+        return Plan(column, written, typed, text, f"({typed}) is null", "false", "", 0, unsure, given)
 
     def _are_whole(self, text: str) -> bool:
         """Whether all codes of a column are whole numbers, some of them written as 17850.0."""
@@ -353,7 +361,8 @@ class Typist:
             made.append((value, meant))
             if meant is None:
                 unread += count
-                unknown.append((value, count))
+                if normal(value) != normal(written):  # else a header repeated among the rows
+                    unknown.append((value, count))
         if unknown:
             examples = [value for value, _ in sorted(unknown, key=lambda pair: -pair[1])]
             values = {
@@ -362,7 +371,7 @@ class Typist:
                 "choices": ", ".join(column.choices) or "true, false",
                 "remedy": f'[source.values.{column.name}] "{examples[0]}" = "..."',
             }
-            self._issue("unknown_values", column, unread, values, examples)
+            self._issue("unknown_values", column, sum(count for _, count in unknown), values, examples)
         alias = self._dictionary([v for v, _ in made], [m for _, m in made], pa.string())
         typed = f"cast({alias}.meaning as boolean)" if column.type == "flag" else f"{alias}.meaning"
         join = f"left join {alias} on {alias}.written = {text}"
