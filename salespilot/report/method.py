@@ -9,6 +9,7 @@ import pandas as pd
 
 from salespilot import __version__, markup
 from salespilot.dataset import Dataset
+from salespilot.intake import Issue
 from salespilot.phrasebook import Phrasebook
 from salespilot.reports import REPORTS
 from salespilot.results import thresholds_of
@@ -96,10 +97,16 @@ def _data(dataset: Dataset, book: Phrasebook) -> list[str]:
 
 def _reserves(dataset: Dataset, book: Phrasebook) -> list[str]:
     sentences = [
-        book.say(f"issue_{issue.code}", **issue.values) for issue in dataset.issues if book.has(f"issue_{issue.code}")
+        book.say(f"issue_{issue.code}", **_said(issue)) for issue in dataset.issues if book.has(f"issue_{issue.code}")
     ]
     heading = markup.element("h3", markup.text(book.say("reserves")))
     if not sentences:
         return [heading, markup.element("p", markup.text(book.say("no_reserve")))]
     items = "".join(markup.element("li", markup.text(sentence)) for sentence in dict.fromkeys(sentences))
     return [heading, markup.element("ul", items)]
+
+
+def _said(issue: Issue) -> dict[str, Any]:
+    """What fills an issue's sentence: where it was found, how much it weighs, and its own values."""
+    named = {"table": issue.table, "file": issue.file, "column": issue.column}
+    return {**named, "count": issue.count, "amount": issue.amount, **issue.values}
