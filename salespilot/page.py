@@ -217,12 +217,16 @@ class Page:
     def _card(self, finding: Finding) -> str:
         badge = markup.element("span", markup.text(self.book.value(finding.severity.value)), "sp-badge")
         stake = markup.element("span", markup.text(self._stake(finding)), "sp-stake") if self._stake(finding) else ""
-        sentence = self.book.say(f"{finding.code}_observation", **finding.values)
+        # A name as long as a page would push the next finding off it.
+        values = {
+            k: markup.clean(v, markup.LONGEST_CELL) if isinstance(v, str) else v for k, v in finding.values.items()
+        }
+        sentence = self.book.say(f"{finding.code}_observation", **values)
         parts = [markup.element("div", badge + stake, "sp-card-head")]
         parts.append(markup.element("p", markup.text(sentence), "sp-observation"))
         if finding.severity is not Severity.GOOD and self.book.has(f"{finding.code}_action"):
             label = markup.element("b", markup.text(self.book.say("action")))
-            action = self.book.say(f"{finding.code}_action", **finding.values)
+            action = self.book.say(f"{finding.code}_action", **values)
             parts.append(markup.element("p", f"{label} {markup.text(action)}", "sp-action"))
         return markup.element("article", "".join(parts), f"sp-card sp-{finding.severity.value}")
 

@@ -10,6 +10,8 @@ import re
 
 import nh3
 
+from salespilot.markup import UNPRINTABLE
+
 _TAGS = """
 a abbr article aside b bdi blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption
 figure h1 h2 h3 h4 h5 h6 header hr i img ins kbd li mark ol p pre q s samp section small span strong sub summary sup
@@ -32,6 +34,8 @@ ATTRIBUTES = {
 }
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|svg\+xml)[;,]", re.IGNORECASE)
 LINK = re.compile(r"(?:https?|mailto):|#", re.IGNORECASE)
+SOURCELESS = re.compile(r"<img(?![^>]*\bsrc=)[^>]*>")
+WORDLESS = re.compile(r"<img(?![^>]*\balt=)")
 STYLER_ID = re.compile(r"T_[\w-]+")
 # What pandas' Styler puts before its table: rules whose every selector is one of the table's own ids.
 STYLER = re.compile(r'\s*<style type="text/css">\s*(?P<rules>[^<]*)</style>')
@@ -43,8 +47,8 @@ def guard(html: str) -> str:
     found = STYLER.match(html)
     rules = found.group("rules") if found else ""
     kept = f"<style>{rules}</style>" if rules and _is_harmless(rules) else ""
-    return kept + nh3.clean(
-        html,
+    cleaned = nh3.clean(
+        UNPRINTABLE.sub("", html),
         tags=set(_TAGS.split()),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=_attribute,
@@ -54,6 +58,8 @@ def guard(html: str) -> str:
         link_rel="noopener noreferrer",
         strip_comments=True,
     )
+    # A picture without words is mere decoration; nbconvert would say so in English.
+    return kept + WORDLESS.sub('<img alt=""', SOURCELESS.sub("", cleaned))
 
 
 def _is_harmless(rules: str) -> bool:

@@ -20,11 +20,12 @@ from typing import Any
 
 import nbformat
 from nbconvert.exporters.html import HTMLExporter
+from nbconvert.filters.ansi import strip_ansi
 from nbformat import NotebookNode
 from traitlets import default
 
 from salespilot.brand import colours
-from salespilot.markup import clean, notebook_style, pieces_style
+from salespilot.markup import UNPRINTABLE, clean, notebook_style, pieces_style
 from salespilot.places import shared
 from salespilot.report.guard import guard
 
@@ -87,6 +88,7 @@ class SalespilotExporter(HTMLExporter):
         yield "html", _html
         yield "part", _part
         yield "image", _image
+        yield "plain", _plain
         yield "number_headings", number_headings
 
     def from_notebook_node(
@@ -136,6 +138,11 @@ def _cover(nb: NotebookNode) -> Mapping[str, Any]:
 
 def _html(output: Mapping[str, Any]) -> str:
     return guard(output["data"]["text/html"].removeprefix(notebook_style()))
+
+
+def _plain(words: str) -> str:
+    """What a cell printed, escaped, without the colours of a terminal."""
+    return markup.escape(UNPRINTABLE.sub("", strip_ansi(words)))
 
 
 def _image(output: Mapping[str, Any], kind: str) -> str:
