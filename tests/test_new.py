@@ -126,6 +126,17 @@ def test_months_side_by_side_get_an_example(tmp_path):
     assert load(tmp_path / "c").sources[0].sql is None
 
 
+def test_dates_that_tell_no_order_are_left_to_settle(tmp_path):
+    path = tmp_path / "factures.csv"
+    path.write_text("Code client;Date facture;Montant HT\n1;03/04/2025;5,00\n2;01/12/2025;6,00\n")
+    report = new(tmp_path / "c", [path])
+    assert "day or month first? '03/04/2025'" in report
+    text = (tmp_path / "c" / "client.toml").read_text(encoding="utf-8")
+    assert '# [source.formats]\n# invoice_date = "dmy"    # 03/04/2025' in text
+    (tmp_path / "c" / "client.toml").write_text(text.replace("# [source", "[source").replace("# invoice_", "invoice_"))
+    assert load(tmp_path / "c").sources[0].formats == {"invoice_date": "dmy"}
+
+
 def test_two_sources_of_one_table_are_said(exports, tmp_path):
     (exports / "old.csv").write_text("InvoiceNo,InvoiceDate,CustomerID,Net amount\n1,2024-01-02,7,5.00\n")
     report = new(tmp_path / "delorme", [exports / "old.csv", exports / "factures_2025.csv"])

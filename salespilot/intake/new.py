@@ -27,6 +27,7 @@ from salespilot.tables import TABLES
 SAMPLE_ROWS = 20_000  # of one file; sniff reads no further than the head anyway
 SAMPLE_FILES = 24  # of a group of alike files
 SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP"}
+_DAY_MONTH = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](?:19|20)?\d\d\b")
 SINCE_EVER = "'1990-01-01'"
 
 
@@ -181,7 +182,30 @@ def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
     for column, translation in proposal.values.items():
         lines.append(f"[source.values.{column}]")
         lines += [f"{_quoted(value)} = {_quoted(standard)}" for value, standard in translation.items()]
+    undecided = _undecided(export, proposal)
+    if undecided:
+        order = "dmy" if language_of(export.layout.headers) == "fr" else "mdy"
+        lines += ["# doubtful: nothing in these dates tells the day from the month; uncomment what is true:"]
+        lines += ["# [source.formats]", *(f'# {c} = "{order}"    # {_plain(v, 40)}' for c, v in undecided.items())]
     return "\n".join([*lines, ""])
+
+
+def _undecided(export: Export, proposal: Proposal) -> dict[str, str]:
+    """Date columns where nothing tells the day from the month, with such a value (03/04/2025).
+
+    One date of the export that tells (31/12/2025) is enough for all its columns.
+    """
+    found = {}
+    for column, match in proposal.columns.items():
+        if match.is_expression or TABLES[str(proposal.table)][column].type not in ("date", "timestamp"):
+            continue
+        for value in dict.fromkeys(row[match.source].strip() for row in export.rows):
+            parts = _DAY_MONTH.match(value)
+            if parts and max(int(parts[1]), int(parts[2])) > 12:
+                return {}
+            if parts and parts[1] != parts[2]:
+                found.setdefault(column, value)
+    return found
 
 
 def _filled_in(sql: str, export: Export) -> str:
@@ -263,6 +287,8 @@ def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
         lines.append(f"  missing   {column:<22} needed, and no header gives it")
     if proposal.wide:
         lines.append(f"  doubtful  months side by side: {', '.join(proposal.wide[:3])} ...: see the query in {FILE}")
+    for column, value in _undecided(export, proposal).items():
+        lines.append(f"  doubtful  {column:<22} day or month first? {_plain(value, 30)!r} does not tell: see {FILE}")
     absent = [c for c in TABLES[proposal.table].column_names if c not in proposal.columns and c not in proposal.missing]
     if absent:
         lines.append(f"  missing   (optional) {', '.join(absent)}")
