@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-import duckdb
-
 from salespilot.client import Client
+from salespilot.control import ControlTotal, control_totals
 from salespilot.conventions import settings, threshold
 from salespilot.finding import Reason
 from salespilot.intake import Intake, Issue
@@ -175,7 +173,11 @@ class Missing:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one report: what blocks it, what weakens it, what it lacks."""
+    """The verdict on one report: what blocks it, what weakens it, what it lacks.
+
+    Issues of the tables that it needs come before those of the tables that enrich it; then the dearest, then the most
+    frequent come first.
+    """
 
     report: str
     verdict: Verdict
@@ -185,28 +187,8 @@ class Judgement:
 
     @property
     def main(self) -> Judged | None:
-        """The issue that decides: the blocking one, else the weakening one, that concerns most money, then rows."""
-        found = self.blocking or self.weakening
-        return max(found, key=lambda j: (abs(j.issue.amount or 0.0), j.issue.count), default=None)
-
-
-@dataclass(frozen=True)
-class ControlTotal:
-    """A fiscal year's net revenue, in the accounts (``expected``) and in the exports (``found``)."""
-
-    year: int
-    expected: float
-    found: float
-
-    @property
-    def gap(self) -> float:
-        """Exports less accounts."""
-        return self.found - self.expected
-
-    @property
-    def gap_share(self) -> float | None:
-        """The gap as a share of the accounting figure."""
-        return self.gap / self.expected if self.expected else None
+        """The issue that decides: the first that blocks, else the first that weakens."""
+        return next(iter(self.blocking or self.weakening), None)
 
 
 @dataclass(frozen=True)
@@ -265,34 +247,6 @@ def assess(
         judged,
         control,
     )
-
-
-def control_totals(intake: Intake, client: Client) -> tuple[ControlTotal, ...]:
-    """Net revenue of each fiscal year of ``[control]``, as the accounts and as the exported sales lines have it.
-
-    A fiscal year is named after the year in which it ends; intercompany lines are not in the tables. Empty when
-    there is no control figure or no sales line.
-    """
-    path = intake.tables.get("sales_lines")
-    expected = client.control.get("net_revenue", {})
-    if path is None or not expected or not {"invoice_date", "amount_net"} <= set(intake.columns["sales_lines"]):
-        return ()
-    totals = []
-    with duckdb.connect() as connection:
-        for year, amount in sorted(expected.items()):
-            start, end = fiscal_year(year, client.first_fiscal_month)
-            answer = connection.execute(
-                "select coalesce(sum(amount_net), 0) from read_parquet(?) where invoice_date >= ? and invoice_date < ?",
-                [str(path), start, end],
-            ).fetchone()
-            totals.append(ControlTotal(year, amount, float(answer[0]) if answer else 0.0))
-    return tuple(totals)
-
-
-def fiscal_year(year: int, first_month: int) -> tuple[date, date]:
-    """The first day of the fiscal year that ends in ``year``, and the day after its last."""
-    begins = year if first_month == 1 else year - 1
-    return date(begins, first_month, 1), date(begins + 1, first_month, 1)
 
 
 def _rejects(intake: Intake, client: Client) -> list[Issue]:
@@ -382,10 +336,13 @@ def _verdict(report: str, needs: tuple[str, ...], intake: Intake, issues: tuple[
         else:
             missing.append(Missing(table))
     near = {companion for table in tables for companion in COMPANIONS.get(table, ())} - set(tables)
-    blocking = tuple(j for j in issues if j.issue.table in tables and j.effect is Effect.BLOCKS)
+    ranked = sorted(
+        issues, key=lambda j: (j.issue.table not in tables, -abs(j.issue.amount or 0), -j.issue.count, j.issue.code)
+    )
+    blocking = tuple(j for j in ranked if j.issue.table in tables and j.effect is Effect.BLOCKS)
     weakening = tuple(
         j
-        for j in issues
+        for j in ranked
         if (j.issue.table in tables and j.effect is Effect.WEAKENS)
         or (j.issue.table in near and j.effect is not Effect.INFORMS)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import pandas as pd
@@ -189,7 +190,7 @@ def _figures(dataset: Dataset, judged: Fitness, months: pd.DataFrame | None) -> 
         "rows_kept": sum(source.rows_kept for source in counts),
         "rows_rejected": sum(source.rows_rejected for source in counts),
         "rows_set_aside": sum(sum(source.set_aside.values()) for source in counts),
-        **{name: sum(getattr(source, name) for source in priced) if priced else None for name in evidence.AMOUNTS},
+        **{name: round(fsum(getattr(s, name) for s in priced), 4) if priced else None for name in evidence.AMOUNTS},
         "control_gap": widest.gap if widest else None,
         "control_gap_share": widest.gap_share if widest else None,
         "reports_fit": judged.count(Verdict.FIT),
