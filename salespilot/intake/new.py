@@ -195,7 +195,7 @@ def _undecided(export: Export, proposal: Proposal) -> dict[str, str]:
 
     One date of the export that tells (31/12/2025) is enough for all its columns.
     """
-    found = {}
+    found: dict[str, str] = {}
     for column, match in proposal.columns.items():
         if match.is_expression or TABLES[str(proposal.table)][column].type not in ("date", "timestamp"):
             continue
