@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("salespilot", deadline=None, derandomize=True)
+settings.load_profile("salespilot")
 
 ROOT = Path(__file__).parent.parent
 

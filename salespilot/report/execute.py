@@ -29,6 +29,7 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, Any]) -> Path
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
+                extra_arguments=["--log-level=CRITICAL"],
             )
     except PapermillExecutionError as error:
         lines = str(error.evalue).strip().splitlines() or [""]

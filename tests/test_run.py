@@ -1,0 +1,245 @@
+"""One run, end to end: what it leaves, what it refuses, and what it does when a report fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from click.testing import CliRunner
+
+import salespilot as sp
+from salespilot.cli import main
+from salespilot.reports import REPORTS
+
+ROOT = Path(__file__).parent.parent
+LINES = '[[source]]\ntable = "sales_lines"\nfiles = ["lines.csv"]\n[source.columns]\n'
+LINES += "".join(f'{name} = "{name}"\n' for name in ("invoice_id", "invoice_date", "customer_id", "amount_net"))
+
+
+def call(*arguments: object):
+    """Run the command line in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    """A client of 40 customers and 24 months, given as one file of invoice lines and nothing else."""
+    rows = ["invoice_id;invoice_date;customer_id;amount_net"]
+    for month in range(24):
+        for customer in range(40):
+            if (month + customer) % 3 == 0:
+                day = f"{28 if month % 12 == 1 else 30}/{month % 12 + 1:02d}/{2024 + month // 12}"
+                rows.append(f"F{month}-{customer};{day};{customer:04d};{20000 // (customer + 1)},50")
+    (tmp_path / "lines.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "client.toml").write_text(
+        'name = "Petit"\nlanguage = "fr"\nexported_on = 2026-01-05\n' + LINES, "utf-8"
+    )
+    return tmp_path
+
+
+def test_a_run_leaves_reports_index_and_twins(demo_client):
+    answer = call("run", demo_client, "--format", "html,xlsx", "--jobs", 2)
+    assert answer.exit_code == 0, answer.output
+    folder = demo_client / "reports" / "2026-06-30" / "fr"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"index.html", "run.json"} | {
+        f"{name}.{kind}" for name in REPORTS for kind in ("html", "xlsx", "ipynb", "json")
+    }
+    assert str(folder / "index.html") in answer.output
+    for name in REPORTS:
+        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        assert content["as_of"] == "2026-06-30"
+        assert content["data"]["sales_lines"]["rows_kept"] > 20_000
+        nulls = {key for key, value in content["key_figures"].items() if value is None}
+        assert nulls <= set(content["not_computable"])
+        assert all(item["observation"] for item in content["findings"])
+        assert all(item["action"] for item in content["findings"] if item["severity"] != "good")
+
+
+def test_only_invoice_lines_give_reports_that_say_what_is_missing(small):
+    answer = call("run", small, "--format", "html", "--jobs", 2)
+    assert answer.exit_code == 0, answer.output
+    folder = small / "reports" / "2025-12-31" / "fr"
+    review = json.loads((folder / "portfolio_review.json").read_text(encoding="utf-8"))
+    assert review["key_figures"]["coverage_rate"] is None
+    assert "activités" in review["not_computable"]["coverage_rate"]
+    page = (folder / "portfolio_review.html").read_text(encoding="utf-8")
+    assert "Non calculable" in page
+    assert "Traceback" not in page
+
+
+def test_all_numbers_stay_when_the_file_is_given_twice_over(small):
+    """Rows shuffled: the same figures."""
+    ds = sp.open(small)
+    before = sp.portfolio_review.compute(ds).key_figures
+    head, *rows = (small / "lines.csv").read_text("utf-8").splitlines()
+    (small / "lines.csv").write_text("\n".join([head, *reversed(rows)]) + "\n", "utf-8")
+    after = sp.portfolio_review.compute(sp.open(small)).key_figures
+    assert {k: pytest.approx(v, nan_ok=True) for k, v in before.items() if v is not None} == {
+        k: v for k, v in after.items() if v is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["portfolio_revue"], "did you mean 'portfolio_review'?"),
+        (["portfolio_review", "-p", "repp=R1"], "unknown parameter 'repp'"),
+        (["portfolio_review", "-p", "months=twelve"], "months must be of type int"),
+        (["portfolio_review", "--as-of", "30/06/2026"], "as_of must be a date like 2026-06-30"),
+        (["portfolio_review", "--format", "docx"], "unknown format 'docx'"),
+        (["portfolio_review", "-p", "rep"], "write it as NAME=VALUE"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_two(small, arguments, said):
+    answer = call("run", small, *arguments)
+    assert answer.exit_code == 2
+    assert said in answer.output
+    assert "Traceback" not in answer.output
+
+
+def test_a_bad_client_file_is_one_line_and_exit_two(small):
+    (small / "client.toml").write_text('nam = "x"\n', "utf-8")
+    answer = call("run", small)
+    assert answer.exit_code == 2
+    assert "name" in answer.output
+
+
+def test_no_client_is_one_line_and_exit_two(tmp_path):
+    answer = call("run", tmp_path / "nobody")
+    assert answer.exit_code == 2
+    assert "client.toml" in answer.output
+
+
+def own_notebook(folder: Path, name: str, code: str) -> None:
+    cells = [
+        nbformat.v4.new_code_cell(
+            'client: str = "."\nas_of: str = ""\nmonths: int = 12\nlanguage: str = "fr"\nword: str = "bonjour"',
+            metadata={"tags": ["parameters"]},
+        ),
+        nbformat.v4.new_code_cell(code),
+    ]
+    (folder / "notebooks").mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
+
+
+def test_a_notebook_of_ones_own_runs_and_prints_like_any_report(small):
+    own_notebook(
+        small,
+        "mine",
+        "import salespilot as sp\n"
+        "page = sp.open_page('mine', client=client, as_of=as_of, months=months, language=language)\n"
+        "page.title('Mon étude')\nfrom IPython.display import HTML, display\ndisplay(HTML(f'<p>{word} tous</p>'))",
+    )
+    answer = call("run", small, "mine", "--format", "html", "-p", "word=007")
+    assert answer.exit_code == 0, answer.output
+    page = (small / "reports" / "2025-12-31" / "fr" / "mine.html").read_text("utf-8")
+    assert "Mon étude" in page
+    assert "007 tous" in page
+
+
+def test_a_report_that_fails_leaves_its_notebook_and_the_others_go_on(small):
+    own_notebook(small, "broken", "raise ValueError('le jour se lève')")
+    answer = call("run", small, "broken", "data_fitness", "--format", "html")
+    assert answer.exit_code == 1
+    assert "ValueError: le jour se lève" in answer.output
+    folder = small / "reports" / "2025-12-31" / "fr"
+    assert (folder / "broken.ipynb").exists()
+    assert not (folder / "broken.html").exists()
+    assert (folder / "data_fitness.html").exists()
+    assert "le jour se lève" in (folder / "index.html").read_text("utf-8")
+
+
+def test_a_report_without_its_tables_is_not_run(small):
+    (small / "lines.csv").rename(small / "reps.csv")
+    (small / "reps.csv").write_text("rep_id;display_name\n01;Zoé\n", "utf-8")
+    toml = 'name = "x"\nlanguage = "fr"\n[[source]]\ntable = "reps"\nfiles = ["reps.csv"]\n'
+    toml += '[source.columns]\nrep_id = "rep_id"\ndisplay_name = "display_name"\n'
+    (small / "client.toml").write_text(toml, "utf-8")
+    answer = call("run", small, "portfolio_review", "--format", "html")
+    assert answer.exit_code in (2, 3)
+    assert "not_run" in answer.output
+
+
+def test_two_runs_at_once_are_refused(small):
+    from filelock import FileLock
+
+    (small / ".salespilot").mkdir()
+    with FileLock(small / ".salespilot" / "lock"):
+        answer = call("run", small, "data_fitness")
+    assert answer.exit_code == 2
+    assert "another run" in answer.output
+
+
+def test_plain_papermill_works_and_is_strict(demo_client, tmp_path):
+    notebook = ROOT / "notebooks" / "abc_cross_matrix.ipynb"
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(notebook, out, {"client": str(demo_client)}, progress_bar=False)
+    assert out.exists()
+    with pytest.raises(papermill.PapermillExecutionError, match="language"):
+        papermill.execute_notebook(notebook, out, {"client": str(demo_client), "language": "de"}, progress_bar=False)
+
+
+def test_figures_as_files(small):
+    answer = call("run", small, "portfolio_review", "--format", "svg")
+    assert answer.exit_code == 0, answer.output
+    figures = small / "reports" / "2025-12-31" / "fr" / "figures"
+    kinds = {path.suffix for path in figures.iterdir()}
+    assert kinds == {".svg", ".png"}
+
+
+def test_lab_copies_a_notebook_once(small):
+    for name in ("explore", "portfolio_review"):
+        answer = call("lab", small, name, "--no-open")
+        assert answer.exit_code == 0, answer.output
+        copy = small / "notebooks" / f"lab_{name}.ipynb"
+        sources = [cell.source for cell in nbformat.read(copy, 4).cells]
+        assert any(str(small) in source for source in sources)
+    copy.write_text("mine", "utf-8")
+    call("lab", small, "portfolio_review", "--no-open")
+    assert copy.read_text("utf-8") == "mine"
+
+
+def test_the_guided_tour_runs(demo_client, tmp_path):
+    papermill.execute_notebook(
+        ROOT / "notebooks" / "explore.ipynb", tmp_path / "out.ipynb", {"client": str(demo_client)}, progress_bar=False
+    )
+
+
+def test_list_and_params_say_what_there_is():
+    assert all(name in call("list").output for name in REPORTS)
+    for name in REPORTS:
+        said = call("params", name).output
+        assert "months" in said
+        assert "abc_a_share" in said
+    assert call("params", "nothing").exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["customers", "reps"])
+def test_aliases_hide_every_name_in_every_output(demo_client, tmp_path, make_demo, kind):
+    client = shutil.copytree(demo_client, tmp_path / "demo", ignore=shutil.ignore_patterns("reports"))
+    with (client / "client.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[privacy]\nreps = "alias"\ncustomers = "alias"\n')
+    made = sp.run(client, formats=("html", "xlsx"), jobs=2) if callable(sp.run) else None
+    true = make_demo.frames(7)
+    column = {"customers": ("customers", "name"), "reps": ("reps", "display_name")}[kind]
+    names = [name for name in true[column[0]][column[1]].dropna() if len(name) > 5]
+    assert len(names) >= 10
+    for path in made.folder.iterdir():
+        text = _text(path)
+        assert [name for name in names if name in text] == [], path.name
+    assert (client / "aliases.xlsx").exists()
+
+
+def _text(path: Path) -> str:
+    import html
+    import zipfile
+
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            return html.unescape("".join(book.read(name).decode("utf-8", "replace") for name in book.namelist()))
+    return html.unescape(path.read_text("utf-8"))
