@@ -65,7 +65,9 @@ def bars(
         axes.spines["left"].set_visible(False)
     widest = max(len(book.cell(x, value)) for value in values)
     room = (0.016 * widest + 0.025) * (max(ends.max(), 0) - min(ends.min(), 0) or 1)
-    axes.set_xlim(min(ends.min() - room, 0) if ends.min() < 0 else 0, max(ends.max() + room, room))
+    axes.set_xlim(
+        min(ends.min() - room, 0) if ends.min() < 0 else 0, max(ends.max() + room, room, (reference or 0) * 1.06)
+    )
     style.names(axes)
     style.tick_axis(axes, "x", kind, book)
     style.grid(axes, "x")

@@ -59,7 +59,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frames: dict[str, pd.DataFrame | None] = {}
     if inside["headroom"].notna().any():
         frames |= _of_headroom(inside, thresholds)
-        figures["robust_share"] = _share(frames["robustness"], "robust_count", "customer_count")
+        figures["robust_share"] = _share(frames["robustness"], "robust_count", "account_count")
     else:
         nothing = reasons.get("headroom", Reason("unknown_potential"))
         reasons |= dict.fromkeys(
@@ -130,7 +130,7 @@ def _said(cells: pd.DataFrame, frames: dict[str, pd.DataFrame | None]) -> dict[s
     said["top10_headroom_share"] = None if curve is None else _number(curve["headroom_cum_share"].head(10).max())
     said["headroom_count"] = None if curve is None else len(curve)
     said["half_headroom_count"] = None if curve is None else int((curve["headroom_cum_share"] < 0.5).sum()) + 1
-    counts = (0, 0) if robust is None else (int(robust["robust_count"].sum()), int(robust["customer_count"].sum()))
+    counts = (0, 0) if robust is None else (int(robust["robust_count"].sum()), int(robust["account_count"].sum()))
     low, high = (float(bound) for bound in wilson(*counts))
     said |= {
         "robust_count": counts[0],

@@ -57,12 +57,12 @@ def by_cell(frame: pd.DataFrame, cells: pd.DataFrame, silent: frozenset[str]) ->
     """Visits against headroom by cell of known potential, and the misalignment D of the whole.
 
     Customers of salespeople who do not log are left out of both sides. Columns: cell, revenue_class, potential_class,
-    segment, customer_count, visits, visit_share, headroom, headroom_share, misalignment (visit share less headroom
+    segment, account_count, visits, visit_share, headroom, headroom_share, misalignment (visit share less headroom
     share), effort_ratio (their quotient, missing where there is no headroom).
     """
     logged = frame[~frame["owner_id"].isin(silent)]
     sums = logged.groupby("cell")[["visits", "headroom"]].sum().reindex(list(KNOWN), fill_value=0.0)
-    table = cells.set_index("cell").loc[list(KNOWN), ["revenue_class", "potential_class", "segment", "customer_count"]]
+    table = cells.set_index("cell").loc[list(KNOWN), ["revenue_class", "potential_class", "segment", "account_count"]]
     table["visits"], table["headroom"] = sums["visits"], sums["headroom"]
     table["visit_share"] = sums["visits"] / sums["visits"].sum()
     table["headroom_share"] = sums["headroom"] / sums["headroom"].sum()

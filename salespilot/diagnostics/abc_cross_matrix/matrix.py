@@ -143,7 +143,7 @@ def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     table["revenue_class"] = [cell[0].upper() for cell in CELLS]
     table["potential_class"] = [cell[1:].replace("_unknown", "?") for cell in CELLS]
     table["segment"] = table.index.map(segments(thresholds))
-    table["customer_count"] = groups.size().reindex(CELLS, fill_value=0)
+    table["account_count"] = groups.size().reindex(CELLS, fill_value=0)
     prospects = frame[frame["status"] == "prospect"].groupby("cell").size()
     table["prospect_count"] = prospects.reindex(CELLS, fill_value=0)
     table["net_revenue"] = groups["net_revenue"].sum().reindex(CELLS, fill_value=0.0)
@@ -159,8 +159,15 @@ def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 
 
 def by_class(cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the matrix: revenue_class, customer_count, prospect_count, net_revenue, headroom, visits, shares."""
-    table = cells.groupby("revenue_class")[["customer_count", "prospect_count", "net_revenue"]].sum()
+    """The rows of the matrix, their sums and shares.
+
+    Columns: revenue_class, account_count, prospect_count, unknown_potential_count, net_revenue, headroom, visits,
+    revenue_share, headroom_share, visit_share.
+    """
+    table = cells.groupby("revenue_class")[["account_count", "prospect_count"]].sum()
+    unknown = cells[cells["potential_class"] == "?"].set_index("revenue_class")["account_count"]
+    table["unknown_potential_count"] = unknown.reindex(table.index)
+    table["net_revenue"] = cells.groupby("revenue_class")["net_revenue"].sum()
     for column in ("headroom", "visits"):
         table[column] = cells.groupby("revenue_class")[column].sum(min_count=1)
     for share, of in (("revenue_share", "net_revenue"), ("headroom_share", "headroom"), ("visit_share", "visits")):
@@ -169,9 +176,9 @@ def by_class(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_segment(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a segment that someone stands in: segment, customer_count, net_revenue, revenue_share, headroom."""
+    """One row a segment that someone stands in: segment, account_count, net_revenue, revenue_share, headroom."""
     table = frame.groupby("segment").agg(
-        customer_count=("cell", "size"),
+        account_count=("cell", "size"),
         net_revenue=("net_revenue", "sum"),
         headroom=("headroom", lambda values: values.sum(min_count=1)),
     )
@@ -232,7 +239,7 @@ def figures(
     nothing = Reason("no_potential" if has_potential_table else "no_potential_no_size")
     for cell in cells.to_dict("records"):
         name, is_unknown = f"cell_{cell['cell']}", cell["potential_class"] == "?"
-        found[f"{name}_count"] = int(cell["customer_count"])
+        found[f"{name}_count"] = int(cell["account_count"])
         found[f"{name}_revenue"] = float(cell["net_revenue"])
         found[f"{name}_headroom"] = None if is_unknown else float(cell["headroom"])
         if is_unknown:

@@ -28,9 +28,9 @@ def moves(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def counted(moved: pd.DataFrame, source: str, target: str) -> pd.DataFrame:
-    """One row a pair of states: customer_count, net_revenue_previous, net_revenue and their change."""
+    """One row a pair of states: account_count, net_revenue_previous, net_revenue and their change."""
     table = moved.groupby([source, target]).agg(
-        customer_count=("net_revenue", "size"),
+        account_count=("net_revenue", "size"),
         net_revenue_previous=("net_revenue_previous", "sum"),
         net_revenue=("net_revenue", "sum"),
     )

@@ -81,13 +81,13 @@ def _ramp(reps: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
 def by_cell(cells: pd.DataFrame, effort: pd.DataFrame, capacity_hours: float | None) -> pd.DataFrame:
     """Contacts by cell: the policy, its hours, and the frequencies that fit when capacity is short.
 
-    Columns: cell, segment, contact_mode, customer_count, f2f_per_year, remote_per_year, hours_needed, f2f_plan,
+    Columns: cell, segment, contact_mode, account_count, f2f_per_year, remote_per_year, hours_needed, f2f_plan,
     remote_plan (a customer a year), hours_planned. All frequencies shrink by the same factor.
     """
-    table = cells.set_index("cell")[["segment", "customer_count"]].join(
+    table = cells.set_index("cell")[["segment", "account_count"]].join(
         effort[["contact_mode", "f2f_per_year", "remote_per_year", "hours"]]
     )
-    table["hours_needed"] = table["customer_count"] * table.pop("hours")
+    table["hours_needed"] = table["account_count"] * table.pop("hours")
     needed = table["hours_needed"].sum()
     factor = 1.0 if capacity_hours is None or needed <= capacity_hours else capacity_hours / needed
     table["f2f_plan"] = table["f2f_per_year"] * factor
@@ -99,10 +99,10 @@ def by_cell(cells: pd.DataFrame, effort: pd.DataFrame, capacity_hours: float | N
 def by_rep(frame: pd.DataFrame, hours: pd.Series | None, names: pd.Series) -> pd.DataFrame:
     """One row a salesperson in post with customers, the most loaded first.
 
-    Columns: owner_id, owner_name, customer_count, hours_needed, capacity_hours, load_rate.
+    Columns: owner_id, owner_name, account_count, hours_needed, capacity_hours, load_rate.
     """
     held = frame.dropna(subset="owner_id")
-    table = held.groupby("owner_id").agg(customer_count=("cell", "size"), hours_needed=("hours_needed", "sum"))
+    table = held.groupby("owner_id").agg(account_count=("cell", "size"), hours_needed=("hours_needed", "sum"))
     table["capacity_hours"] = np.nan if hours is None else hours.reindex(table.index)
     table["load_rate"] = table["hours_needed"] / table["capacity_hours"].where(table["capacity_hours"] > 0)
     table.insert(0, "owner_name", names.reindex(table.index))

@@ -140,7 +140,7 @@ def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     named = result.candidates if result.candidates is not None else pd.DataFrame()
     for cell in result.effort.to_dict("records"):
-        values = {"cell": cell["cell"].upper(), "n": int(cell["customer_count"]), "visits": int(cell["visits"])}
+        values = {"cell": cell["cell"].upper(), "n": int(cell["account_count"]), "visits": int(cell["visits"])}
         values |= {"visit_share": cell["visit_share"], "headroom_share": cell["headroom_share"]}
         if cell["verdict"] == "release":
             yield Finding(
@@ -222,7 +222,7 @@ def _unsettled(result: Result, th: Thresholds) -> Iterator[Finding]:
     if result.readings is None or result.readings.empty or result.robustness is None:
         return
     rows = result.readings
-    count = int(result.robustness["customer_count"].sum())
+    count = int(result.robustness["account_count"].sum())
     robust = int(result.robustness["robust_count"].sum())
     values = {"n": len(rows), "of": count, "share": len(rows) / count, "robust_share": robust / count}
     values |= {"first": rows.iloc[0]["name"], "cell": rows.iloc[0]["cell"].upper()}
