@@ -137,7 +137,8 @@ def _cover(nb: NotebookNode) -> Mapping[str, Any]:
 
 
 def _html(output: Mapping[str, Any]) -> str:
-    return guard(output["data"]["text/html"].removeprefix(notebook_style()))
+    shown = guard(output["data"]["text/html"].removeprefix(notebook_style()))
+    return shown if _part(output) else f'<div class="sp">{shown}</div>'
 
 
 def _plain(words: str) -> str:
