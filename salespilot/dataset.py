@@ -216,7 +216,7 @@ def _opened(
     exported_on = intake.exported_on if intake else None
     last = _day(connection.execute(views.last_transaction(basis, exported_on)).fetchone()[0])
     complete_until = client.complete_until if client else None
-    closed = last_closed_month(given or last, last, complete_until) if last else None
+    closed = last_closed_month(given or month_end(complete_until or last), last, complete_until) if last else None
     first = _day(connection.execute(views.first_transaction(basis)).fetchone()[0])
     if closed is not None and first is not None and closed < month_start(first):
         closed = None

@@ -54,6 +54,11 @@ def test_default_as_of_is_the_end_of_the_last_closed_month():
     assert ds.previous == Window(date(2024, 7, 1), date(2025, 6, 30))
 
 
+def test_a_month_that_ends_on_a_weekend_is_closed_by_its_last_friday():
+    ds = Dataset.from_frames({"sales_lines": lines(("2024-01-05", "a", 1), ("2026-05-29", "a", 1))})
+    assert ds.as_of == date(2026, 5, 31)
+
+
 def test_without_a_closed_month_everything_is_partial():
     ds = Dataset.from_frames({"sales_lines": lines(("2026-07-02", "a", 1), ("2026-07-10", "a", 1))})
     assert ds.as_of == date(2026, 7, 10)

@@ -36,7 +36,7 @@ def small(tmp_path) -> Path:
                 rows.append(f"F{month}-{customer};{day};{customer:04d};{20000 // (customer + 1)},50")
     (tmp_path / "lines.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     (tmp_path / "client.toml").write_text(
-        'name = "Petit"\nlanguage = "fr"\nexported_on = 2026-01-05\n' + LINES, "utf-8"
+        'name = "Petit"\nlanguage = "fr"\nexported_on = 2026-01-05\ncomplete_until = 2025-12-31\n' + LINES, "utf-8"
     )
     return tmp_path
 
@@ -124,7 +124,8 @@ def own_notebook(folder: Path, name: str, code: str) -> None:
         nbformat.v4.new_code_cell(code),
     ]
     (folder / "notebooks").mkdir(exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "notebooks" / f"{name}.ipynb")
 
 
 def test_a_notebook_of_ones_own_runs_and_prints_like_any_report(small):
@@ -132,7 +133,7 @@ def test_a_notebook_of_ones_own_runs_and_prints_like_any_report(small):
         small,
         "mine",
         "import salespilot as sp\n"
-        "page = sp.open_page('mine', client=client, as_of=as_of, months=months, language=language)\n"
+        "page = sp.open_page(None, client=client, as_of=as_of, months=months, language=language)\n"
         "page.title('Mon étude')\nfrom IPython.display import HTML, display\ndisplay(HTML(f'<p>{word} tous</p>'))",
     )
     answer = call("run", small, "mine", "--format", "html", "-p", "word=007")

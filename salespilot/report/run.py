@@ -123,11 +123,7 @@ def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> lis
             notebook = shared("notebooks") / f"{name}.ipynb"
         else:
             cls, notebook = None, _own_notebook(client, name)
-            defaults = {
-                key: _literal(spec["default"])
-                for key, spec in papermill.inspect_notebook(notebook).items()
-                if key not in COMMON
-            }
+            defaults = _declared(notebook)
         values = {
             key: from_text(value, defaults[key], f"parameter {key}") if isinstance(value, str) else value
             for key, value in given.items()
@@ -141,6 +137,15 @@ def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> lis
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(('as_of', 'months', 'language', *known))}"
         raise RunError(f"unknown parameter {key!r} for {', '.join(names)}: {hint}")
     return plans
+
+
+def _declared(notebook: Path) -> dict[str, Any]:
+    """The parameters that a notebook declares in its first cell, with their defaults."""
+    try:
+        declared = papermill.inspect_notebook(notebook)
+    except ValueError as error:
+        raise RunError(f"{notebook}: {error} Open it once in JupyterLab and save it.") from error
+    return {key: _literal(spec["default"]) for key, spec in declared.items() if key not in COMMON}
 
 
 def _literal(text: str) -> Any:
