@@ -8,6 +8,7 @@ from datetime import date
 import duckdb
 
 from salespilot.client import Client
+from salespilot.finding import Reason
 from salespilot.intake import Intake
 
 
@@ -28,6 +29,17 @@ class ControlTotal:
     def gap_share(self) -> float | None:
         """The gap as a share of the accounting figure."""
         return self.gap / self.expected if self.expected else None
+
+    @property
+    def values(self) -> dict[str, str | float | None]:
+        """What fills a sentence about it."""
+        amounts = {"expected": self.expected, "found": self.found, "gap": self.gap, "gap_share": self.gap_share}
+        return {"year": str(self.year), **amounts}
+
+    @property
+    def reason(self) -> Reason:
+        """The sentence that says it."""
+        return Reason("control_total", self.values)
 
 
 def control_totals(intake: Intake, client: Client) -> tuple[ControlTotal, ...]:

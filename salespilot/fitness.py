@@ -209,10 +209,15 @@ class Fitness:
         return judgement.missing[0].reason
 
     def reserves(self, report: str) -> tuple[Reason, ...]:
-        """What to print at the foot of a report; where it needs no table, the reserves on all that was exported."""
+        """What to print at the foot of a report: its reserves, and the control totals whose gap is not one of them.
+
+        Where the report needs no table, or is a consultant's own, the reserves are those on all that was exported.
+        """
         judgement = self.judgements.get(report)
         concerning = judgement.blocking + judgement.weakening if judgement else self.issues
-        return tuple(judged.reason for judged in concerning if judged.effect is not Effect.INFORMS)
+        reserves = [judged.reason for judged in concerning if judged.effect is not Effect.INFORMS]
+        told = {judged.values["year"] for judged in self.issues if judged.issue.code == "control_gap"}
+        return (*reserves, *(total.reason for total in self.control if str(total.year) not in told))
 
     def is_any_fit(self, reports: Iterable[str] = ()) -> bool:
         """Whether at least one of the reports (default: of all those judged) can be made."""
@@ -266,9 +271,7 @@ def _control_gaps(control: Iterable[ControlTotal], limits: Gates) -> list[Issue]
     found = []
     for total in control:
         if abs(total.gap) > limits.control_gap_share * abs(total.expected):
-            values = {"year": str(total.year), "expected": total.expected, "found": total.found}
-            values |= {"gap": total.gap, "gap_share": total.gap_share}
-            found.append(Issue("control_gap", "sales_lines", None, "amount_net", 1, abs(total.gap), values))
+            found.append(Issue("control_gap", "sales_lines", None, "amount_net", 1, abs(total.gap), total.values))
     return found
 
 

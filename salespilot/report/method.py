@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from salespilot import __version__, markup
+from salespilot import __version__, fitness, markup
 from salespilot.dataset import Dataset
+from salespilot.finding import Reason
 from salespilot.intake import Issue
 from salespilot.phrasebook import Phrasebook
 from salespilot.reports import REPORTS
@@ -30,7 +31,7 @@ def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook
     own = _settings(parameters, "parameter", book) if parameters is not None else {}
     parts += _subsection(book.say("parameters"), _period(dataset, book) | own)
     parts += _data(dataset, book)
-    parts += _reserves(dataset, book)
+    parts += _reserves(dataset, name, book)
     parts.append(markup.note(book.say("made_by", version=__version__)))
     return "".join(parts)
 
@@ -95,10 +96,12 @@ def _data(dataset: Dataset, book: Phrasebook) -> list[str]:
     return parts
 
 
-def _reserves(dataset: Dataset, book: Phrasebook) -> list[str]:
-    sentences = [
-        book.say(f"issue_{issue.code}", **_said(issue)) for issue in dataset.issues if book.has(f"issue_{issue.code}")
-    ]
+def _reserves(dataset: Dataset, name: str | None, book: Phrasebook) -> list[str]:
+    reasons: tuple[Reason, ...] = ()
+    if dataset.intake is not None and dataset.client is not None:
+        needs = {report: module.NEEDS for report, module in REPORTS.items()}
+        reasons = fitness.assess(dataset.intake, needs, dataset.client).reserves(name or "")
+    sentences = [book.say(reason.code, **reason.values) for reason in reasons]
     heading = markup.element("h3", markup.text(book.say("reserves")))
     if not sentences:
         return [heading, markup.element("p", markup.text(book.say("no_reserve")))]

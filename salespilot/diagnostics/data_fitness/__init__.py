@@ -125,8 +125,7 @@ def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Find
     for total in judged.control:
         share = total.gap_share
         if share is not None and abs(share) <= thresholds.control_gap_share:
-            values = {"year": str(total.year), "expected": total.expected, "gap": total.gap, "gap_share": share}
-            found.append(_about("control_agrees", Severity.GOOD, f"control:{total.year}", values))
+            found.append(_about("control_agrees", Severity.GOOD, f"control:{total.year}", total.values))
     return sorted(found, key=lambda item: SEVERITIES.index(item.severity))
 
 
