@@ -14,14 +14,14 @@ from typing import Any
 import duckdb
 
 from salespilot.client import Client
-from salespilot.intake import cache, rejects
+from salespilot.intake import cache, rejects, typing
 from salespilot.intake.assemble import Assembly, Part, ordered
 from salespilot.intake.conserve import sift
 from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
 from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount
+from salespilot.intake.plan import Scope
 from salespilot.intake.relation import relate
 from salespilot.intake.source import Export
-from salespilot.intake.typing import Typist
 from salespilot.tables import TABLES
 
 __all__ = ["Intake", "IntakeError", "Issue", "SourceCount", "read"]
@@ -131,8 +131,7 @@ def _assemblies(
 def _part(connection: Any, feed: Feed, exports: list[Export], number: int) -> Part:
     table = TABLES[feed.source.table]
     relation = relate(connection, f"source_{number}", exports)
-    typist = Typist(connection, table, feed.source, relation, feed.place)
-    reading = typist.read(feed.columns(relation.headers))
+    reading = typing.read(Scope(connection, table, feed.source, relation, feed.place), feed.columns(relation.headers))
     return Part(feed.source, relation, reading, sift(connection, table, relation, reading.plans))
 
 

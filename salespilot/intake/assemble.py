@@ -17,7 +17,7 @@ from salespilot.intake.conserve import REJECTED, Sifted, joins
 from salespilot.intake.model import Issue, Reject, SourceCount, money
 from salespilot.intake.relation import Relation
 from salespilot.intake.source import Export
-from salespilot.intake.typing import Reading
+from salespilot.intake.plan import Reading
 from salespilot.intake.words import named, quoted
 from salespilot.tables import TABLES, Table
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from salespilot.intake.relation import Relation
-from salespilot.intake.typing import Plan
+from salespilot.intake.plan import Plan
 from salespilot.intake.words import named, quoted
 from salespilot.tables import Table
 
@@ -54,7 +54,7 @@ def sift(connection: Any, table: Table, relation: Relation, plans: Sequence[Plan
     aside = f"{relation.view}_aside"
     connection.execute(
         f"create or replace temp table {aside} as select * from ("
-        f"select r._file, r._record, {_reason(table, relation, plans, keys, anchors, labelled)} as reason,"
+        f"select r._file, r._record, {_reason(relation, plans, keys, anchors, labelled)} as reason,"
         f" {_amount(table, by_name)} as amount from {relation.view} r {joins(plans)}"
         f" where {' or '.join(suspicious)}) where reason is not null"
     )
@@ -88,7 +88,6 @@ def _odd_keys(connection: Any, relation: Relation, keys: Sequence[Plan]) -> bool
 
 
 def _reason(
-    table: Table,
     relation: Relation,
     plans: Sequence[Plan],
     keys: Sequence[Plan],

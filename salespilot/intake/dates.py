@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from salespilot.intake.words import is_empty, normal
 
 MINORITY = 0.02  # of the proofs: fewer than that are slips of the pen, not a second order
+ORDERS = ("dmy", "mdy", "ymd")
 EXCEL_START = datetime(1899, 12, 30)
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119: five digits in a date column
 _MONTHS = {
@@ -38,7 +39,8 @@ _MONTHS = {
     for name in names.split()
 }
 _TIME = re.compile(
-    r"(?:[T ]+|(?<=\d)T)(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|[-+]\d{2}:?\d{2}|[-+]\d{2})?$"
+    r"[T ]+(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
+    r"\s*(Z|UTC|[-+]\d{2}:?\d{2}|[-+]\d{2})?$"
 )
 _PARTS = re.compile(r"(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})")
 _DAY_NAME = re.compile(

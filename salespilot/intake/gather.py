@@ -14,7 +14,7 @@ from typing import Any
 
 from salespilot.client import FILE, Client, ClientError, Source
 from salespilot.intake import presets
-from salespilot.intake.cache import FOLDER, digest
+from salespilot.intake.cache import digest
 from salespilot.intake.model import IntakeError, Issue
 from salespilot.intake.sniff import Layout, SniffError, layout, models
 from salespilot.intake.source import Export, machine_text, read_export, write_rows
@@ -99,7 +99,7 @@ def expanded(text: str, place: str) -> str:
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
-    found = glob.glob(str(folder / pattern), recursive=True)
+    found = glob.glob(str(folder / pattern), recursive=True)  # noqa: PTH207 - the pattern may be absolute
     if not found and (folder / pattern).is_file():
         found = [str(folder / pattern)]  # a name with brackets in it
     paths = [Path(os.path.normpath(name)) for name in found]

@@ -56,7 +56,7 @@ class Votes:
     ``proof[m]`` values that only make sense with decimal mark ``m``; ``doubt[m]`` values where ``m`` may be either
     (one mark before exactly three digits); ``unread`` values that are no number; ``padded`` whole numbers with leading
     zeros, of ``padded_lengths``; ``grouped`` numbers with several marks of one kind; ``long`` whole numbers of four
-    digits and more without any grouping.
+    digits and more without any grouping; ``looked`` whether shapes were looked at, else counts alone settled it.
     """
 
     present: int = 0
@@ -68,6 +68,7 @@ class Votes:
     grouped: int = 0
     long: int = 0
     percent: int = 0
+    looked: bool = False
     example: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Votes) -> None:
@@ -78,7 +79,13 @@ class Votes:
             self.proof[mark] += other.proof[mark]
             self.doubt[mark] += other.doubt[mark]
         self.padded_lengths |= other.padded_lengths
+        self.looked = self.looked or other.looked
         self.example = {**other.example, **self.example}
+
+    def examples(self) -> list[str]:
+        """A value of each kind, the doubtful first."""
+        kinds = ("doubt.", "doubt,", "proof.", "proof,", "group.", "group,", "plain", "unread")
+        return [self.example[kind] for kind in kinds if kind in self.example]
 
     @property
     def destroyed(self) -> bool:
@@ -106,7 +113,7 @@ class Votes:
 
 def weigh(shapes: Iterable[tuple[str, int, str]]) -> Votes:
     """The votes of (shape, count, example); a shape is a value with digits as 9, a leading zero as 0."""
-    votes = Votes()
+    votes = Votes(looked=True)
     for shape, count, example in shapes:
         votes.present += count
         kind = _vote(shape)
@@ -197,11 +204,11 @@ def typed(text: str, decimal: str, sql_type: str, votes: Votes) -> str:
         fast = f"try_cast({text} as {sql_type})"
     else:
         fast = f"try_cast(replace({text}, ',', '.') as {sql_type})"
-        if votes.proof["."] or votes.doubt["."] or votes.unread or votes.grouped or votes.example:
+        if votes.looked:
             fast = f"case when not contains({text}, '.') then {fast} end"
     if sql_type == "DOUBLE":
         fast = f"case when isfinite({fast}) then {fast} end" if votes.unread else fast
-    if not votes.example:  # the quick counts said that every value is plain
+    if not votes.looked:  # the counts said that every value is plain
         return fast
     return f"coalesce({fast}, {_careful(text, decimal, sql_type)})"
 
