@@ -22,7 +22,7 @@ from salespilot.tables import TABLES
 
 REPORT = "data_fitness"
 HIDDEN = "•••"
-TELLING = frozenset({"value", "key", "first", "second"})
+TELLING = frozenset({"value", "key", "first", "second", "dmy_proof", "mdy_proof"})
 """Values of an issue that quote the client's data."""
 
 STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -116,6 +116,7 @@ SETTLED_BY_CONSULTANT = frozenset(
     {
         "ambiguous_dates",
         "ambiguous_numbers",
+        "conflicting_dates",
         "duplicate_lines",
         "key_unmapped",
         "no_file",
@@ -220,9 +221,10 @@ class Fitness:
         return (*reserves, *(total.reason for total in self.control if str(total.year) not in told))
 
     def is_any_fit(self, reports: Iterable[str] = ()) -> bool:
-        """Whether at least one of the reports (default: of all those judged) can be made."""
-        asked = [name for name in reports or self.judgements if name in self.judgements]
-        return not asked or any(self.obstacle(name) is None for name in asked)
+        """Whether one of the reports can be made; when none is named, or the page of this verdict, one of all."""
+        asked = [name for name in reports if name != REPORT] or list(self.judgements)
+        judged = [name for name in asked if name in self.judgements]
+        return not judged or any(self.obstacle(name) is None for name in judged)
 
     def count(self, *verdicts: Verdict) -> int:
         """How many reports got one of these verdicts."""

@@ -105,6 +105,7 @@ def test_a_blocking_issue_makes_unfit_and_names_its_sentence():
     assert judged.is_any_fit()
     assert not judged.is_any_fit(["portfolio_review"])
     assert judged.is_any_fit(["data_fitness"])
+    assert judged.is_any_fit(["a_notebook_of_ones_own"])
 
 
 def test_what_only_informs_leaves_a_report_fit():
@@ -123,6 +124,7 @@ def test_an_absent_table_and_an_absent_column_starve():
     wanted = Reason("absent_column", {"table": "sales_lines", "column": "customer_id"})
     assert judged.obstacle("portfolio_review") == wanted
     assert not judged.is_any_fit()
+    assert not judged.is_any_fit(["data_fitness"])
 
 
 def test_won_deals_stand_in_for_invoices_as_a_reserve():
