@@ -40,7 +40,6 @@ def __getattr__(name: str) -> Any:
         return import_module("salespilot.charts")
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
-    for kind in ("diagnostics", "plans"):
-        if not name.startswith("_") and find_spec(f"salespilot.{kind}.{name}"):
-            return import_module(f"salespilot.{kind}.{name}")
+    if not name.startswith("_") and find_spec(f"salespilot.diagnostics.{name}"):
+        return import_module(f"salespilot.diagnostics.{name}")
     raise AttributeError(f"module 'salespilot' has no attribute {name!r}")

@@ -94,11 +94,14 @@ TOP_KEYS = ("source", *(f.name for f in fields(Client) if f.name not in ("folder
 
 
 def load(folder: Path | str) -> Client:
-    """The client of a folder that holds a ``client.toml``.
+    """The client of a folder that holds a ``client.toml``, looked for from the current folder upwards.
 
+    A notebook opened in JupyterLab runs in its own folder, under Papermill in that of the command: both find "demo".
     Raises ClientError when the folder or the file is missing, is not TOML, or says something unknown.
     """
-    folder = Path(folder).expanduser().resolve()
+    given = Path(folder).expanduser()
+    places = [base / given for base in (Path.cwd(), *Path.cwd().parents)]
+    folder = next((place for place in places if (place / FILE).is_file()), places[0]).resolve()
     path = folder / FILE
     if not path.is_file():
         raise ClientError(f"{path}: no such file; `salespilot new {folder.name} EXPORT...` writes one")

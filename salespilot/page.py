@@ -72,7 +72,7 @@ def open_page(
         raise SettingError(f"unknown name {min(parameters)!r}: a notebook of one's own has no parameters here")
     module = REPORTS[name] if name else None
     own = settings(module.Parameters, parameters, f"parameters of {name}") if module else None
-    dataset = datasets.open(_folder(client), as_of=as_of, months=months)
+    dataset = datasets.open(client, as_of=as_of, months=months)
     assert dataset.client is not None
     book = Phrasebook(name or "", language or dataset.client.language, dataset.client.currency)
     result, found = results.of(dataset, name, own) if name else (None, [])
@@ -82,14 +82,6 @@ def open_page(
 def _near(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; reports are {', '.join(known)}"
-
-
-def _folder(client: str | Path) -> Path:
-    # A notebook opened in JupyterLab runs in its own folder, under papermill in the folder of the command.
-    for base in (Path.cwd(), *Path.cwd().parents):
-        if (base / client / "client.toml").is_file():
-            return base / client
-    return Path(client)
 
 
 class Page:
