@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,22 @@ if TYPE_CHECKING:
 UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+LONGEST_TEXT = 1200
 LONGEST_CELL = 120
 LONGEST_WORD = 24
-LONGEST_TEXT = 1200
+COMFORTABLE_TEXT = 18
+SHORT_LIST = 6
 NUMERIC = frozenset({"number", "count", "percent", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
+# Widths of Inter, measured; a heading may be cut after its seventh letter where the table is set small.
+EM_OF_LETTER = 0.55
+EM_OF_BOLD = 0.6
+EM_OF_GAP = 1.2
+EM_OF_SMALL_GAP = 0.8
+HYPHENATED_WORD = 7
+# The widest table in em that fits an A4 page as it is; then set smaller and smaller, then on a page turned aside.
+PLAIN_EM = 60
+DENSITIES = ((70, "sp-dense"), (79, "sp-denser"), (105, "sp-broad sp-dense"), (118, "sp-broad sp-denser"))
 
 
 def clean(value: object, limit: int = LONGEST_TEXT) -> str:
@@ -39,9 +51,9 @@ def text(value: object, limit: int = LONGEST_TEXT) -> str:
     return escape(clean(value, limit), quote=True)
 
 
-def element(tag: str, content: str, style: str = "", **attributes: object) -> str:
-    """One element around content that is HTML already; ``style`` names its CSS classes."""
-    given = {"class": style or None, **attributes}
+def element(tag: str, content: str, classes: str = "", **attributes: object) -> str:
+    """One element around content that is HTML already; ``classes`` are its CSS classes."""
+    given = {"class": classes or None, **attributes}
     written = "".join(
         f' {name.replace("_", "-")}="{text(value)}"' for name, value in given.items() if value is not None
     )
@@ -96,88 +108,98 @@ def table(
     ``name``: the table's name, for columns that one table words differently. ``bars`` and ``shades`` name columns of
     numbers of which each cell gets a bar, or a tint, in proportion; both print in black and white.
     """
-    kinds = {column: kind_of(frame, column, book, name) for column in frame.columns}
-    grounds = {column: _bar(frame[column]) for column in bars} | {column: _shade(frame[column]) for column in shades}
+    columns = [_Column.of(frame[column], book, name) for column in frame.columns]
+    for column in columns:
+        if column.name in bars or column.name in shades:
+            column.grounds = (_bars if column.name in bars else _shades)(frame[column.name])
     head = "".join(
-        element("th", text(heading, LONGEST_CELL), kinds[column] or _long(heading), scope="col")
-        for column in frame.columns
-        for heading in [book.heading(column, name)]
+        element("th", text(column.heading), column.style_of(column.heading), scope="col") for column in columns
     )
-    places = [(column, kinds[column], grounds.get(column), frame[column].tolist()) for column in frame.columns]
-    rows = "".join(
-        "<tr>"
-        + "".join(_cell(column, values[i], kind, ground, book, name, i) for column, kind, ground, values in places)
-        + "</tr>"
-        for i in range(len(frame))
-    )
-    return element("table", f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", f"sp-table {style}".strip())
+    rows = "".join("<tr>" + "".join(column.cell(place) for column in columns) + "</tr>" for place in range(len(frame)))
+    styles = " ".join(part for part in ("sp-table", style, _density(columns)) if part)
+    return element("table", f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", styles)
 
 
-def kind_of(frame: pd.DataFrame, column: str, book: Phrasebook, name: str | None = None) -> str | None:
-    """How a column is set: ``num`` (numbers, to the right), ``date`` or None (text)."""
-    known = book.format_of(column, name)
-    if known in NUMERIC or (known is None and pd.api.types.is_numeric_dtype(frame[column])):
-        return None if pd.api.types.is_bool_dtype(frame[column]) else "num"
-    return "date" if known in DATED or pd.api.types.is_datetime64_any_dtype(frame[column]) else None
+@dataclass
+class _Column:
+    """One column as it is shown: ``kind`` is ``num`` (numbers, to the right), ``date`` or empty (text)."""
+
+    name: str
+    heading: str
+    kind: str
+    values: list[Any]
+    shown: list[str]
+    grounds: list[str]
+
+    @classmethod
+    def of(cls, values: pd.Series, book: Phrasebook, table: str | None) -> _Column:
+        column, raw = str(values.name), values.tolist()
+        shown = [clean(book.cell(column, value, table), LONGEST_CELL) for value in raw]
+        heading = clean(book.heading(column, table), LONGEST_CELL)
+        return cls(column, heading, _kind_of(values, book.format_of(column, table)), raw, shown, [""] * len(raw))
+
+    def style_of(self, words: str) -> str:
+        """The class of a cell; a text that must be cut inside a word says so, or its column would be too wide."""
+        return self.kind or ("sp-longword" if _longest_word(words) > LONGEST_WORD else "")
+
+    def cell(self, place: int) -> str:
+        """One cell; numbers and dates carry what they are sorted by."""
+        value, shown, order = self.values[place], self.shown[place], None
+        if self.kind and not is_missing(value):
+            order = f"{float(value):.6g}" if self.kind == "num" else str(value)[:10]
+        return element("td", escape(shown), self.style_of(shown), data_v=order, style=self.grounds[place] or None)
+
+    def width(self, heading_word: int, gap: float) -> float:
+        """About how wide the column must be, in em: numbers are never cut, text between its words."""
+        longest = max(map(len, self.shown), default=0)
+        if not self.kind:
+            words = min(max(map(_longest_word, self.shown), default=0), LONGEST_WORD)
+            longest = max(min(longest, COMFORTABLE_TEXT), words)
+        return max(longest * EM_OF_LETTER, min(_longest_word(self.heading), heading_word) * EM_OF_BOLD) + gap
 
 
-def _cell(
-    column: str,
-    value: Any,
-    kind: str | None,
-    ground: Callable[[int], str] | None,
-    book: Phrasebook,
-    name: str | None,
-    place: int,
-) -> str:
-    shown = text(book.cell(column, value, name), LONGEST_CELL)
-    raw = None
-    if kind and not is_missing(value):
-        raw = f"{float(value):.6g}" if kind == "num" else str(value)[:10]
-    order = f' data-v="{text(raw)}"' if raw is not None else ""
-    style = f' class="{kind or _long(shown)}"' if kind or _long(shown) else ""
-    back = f' style="{ground(place)}"' if ground and ground(place) else ""
-    return f"<td{style}{order}{back}>{shown}</td>"
+def _longest_word(words: str) -> int:
+    return max(map(len, words.split()), default=0)
 
 
-def _long(shown: str) -> str:
-    """The class of a text that must be cut inside a word, or its column would be wider than the page."""
-    return "sp-longword" if any(len(word) > LONGEST_WORD for word in shown.split()) else ""
+def _density(columns: Sequence[_Column]) -> str:
+    """How a table is set so that it fits the paper."""
+    if sum(column.width(LONGEST_WORD, EM_OF_GAP) for column in columns) <= PLAIN_EM:
+        return ""
+    width = sum(column.width(HYPHENATED_WORD, EM_OF_SMALL_GAP) for column in columns)
+    return next((style for most, style in DENSITIES if width <= most), DENSITIES[-1][1])
 
 
-def _bar(values: pd.Series) -> Callable[[int], str]:
+def _kind_of(values: pd.Series, known: str | None) -> str:
+    if known in NUMERIC or (known is None and pd.api.types.is_numeric_dtype(values)):
+        return "" if pd.api.types.is_bool_dtype(values) else "num"
+    return "date" if known in DATED or pd.api.types.is_datetime64_any_dtype(values) else ""
+
+
+def _bars(values: pd.Series) -> list[str]:
     sizes = values.astype(float).clip(lower=0)
-    top = sizes.max()
-
-    def ground(place: int) -> str:
-        share = sizes.iloc[place] / top * 100 if top > 0 else 0
-        # Ends on white and not on transparent, which prints as a grey line.
-        return f"background:linear-gradient(90deg,#cfe0ee {share:.0f}%,#fff {share:.0f}%)" if share >= 1 else ""
-
-    return ground
+    shares = (sizes / sizes.max() * 100 if sizes.max() > 0 else sizes * 0).fillna(0)
+    # The gradient ends on white and not on transparent, which prints as a grey line.
+    bar = "background:linear-gradient(90deg,#cfe0ee {0:.0f}%,#fff {0:.0f}%)"
+    return [bar.format(share) if share >= 1 else "" for share in shares]
 
 
-def _shade(values: pd.Series) -> Callable[[int], str]:
+def _shades(values: pd.Series) -> list[str]:
     sizes = values.astype(float)
     low, high = sizes.min(), sizes.max()
-
-    def ground(place: int) -> str:
-        share = (sizes.iloc[place] - low) / (high - low) if high > low else 0
-        if not share > 0.02:
-            return ""
-        # From white to a blue on which dark text keeps a contrast above 7.
-        red, green, blue = (round(255 + (end - 255) * share) for end in (158, 200, 228))
-        return f"background:#{red:02x}{green:02x}{blue:02x}"
-
-    return ground
+    shares = ((sizes - low) / (high - low) if high > low else sizes * 0).fillna(0)
+    return [f"background:{_tint(share)}" if share > 0.02 else "" for share in shares]
 
 
-def pairs(rows: Mapping[str, str], style: str = "") -> str:
-    """Labels and values, one pair a row."""
-    body = "".join(
-        f"<tr>{element('th', text(label), scope='row')}<td>{text(value)}</td></tr>" for label, value in rows.items()
-    )
-    return element("table", f"<tbody>{body}</tbody>", f"sp-table sp-pairs {style}".strip())
+def _tint(share: float) -> str:
+    # From white to a blue on which dark text keeps a contrast above 7.
+    return "#" + "".join(f"{round(255 + (end - 255) * share):02x}" for end in (158, 200, 228))
+
+
+def pairs(rows: Mapping[str, str]) -> str:
+    """Labels and values, one pair a line; in two columns where there is room."""
+    lines = (f"<div><dt>{text(label)}</dt><dd>{text(value)}</dd></div>" for label, value in rows.items())
+    return element("dl", "".join(lines), "sp-pairs" if len(rows) > SHORT_LIST else "sp-pairs sp-short")
 
 
 @cache

@@ -18,9 +18,11 @@ from matplotlib import pyplot
 
 from salespilot import page as pages
 from salespilot import phrasebook
+from salespilot.client import Brand, Client
 from salespilot.conventions import Conventions, parameter, threshold
 from salespilot.dataset import Window
 from salespilot.finding import Finding, Severity, absent
+from salespilot.intake import Intake, SourceCount
 from salespilot.report import method
 
 PHRASES = """
@@ -142,27 +144,15 @@ def customers(count: int = 180, first: tuple[str, ...] = FIRST) -> pd.DataFrame:
     )
 
 
-def dataset(name: str = "Maison Crémieux & Associés", brand: object = None) -> SimpleNamespace:
+def dataset(name: str = "Maison Crémieux & Associés", brand: Brand | None = None) -> SimpleNamespace:
     """What a page asks of a Dataset, with two exports read."""
-    from salespilot.client import Brand
-
-    client = SimpleNamespace(name=name, brand=brand or Brand(), folder=Path(), thresholds={}, currency="EUR")
+    read = {"rows_read": 41_210, "rows_kept": 41_176, "rows_rejected": 12, "set_aside": {"total": 1, "blank": 21}}
     counts = tuple(
-        SimpleNamespace(
-            file=f"factures_{year}.csv",
-            table="sales_lines",
-            rows_read=41_210,
-            rows_kept=41_176,
-            rows_rejected=12,
-            set_aside={"total": 1, "blank": 21},
-            sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        )
-        for year in (2025, 2026)
+        SourceCount("sales_lines", f"factures_{year}.csv", sha256=str(year) * 16, **read) for year in (2025, 2026)
     )
     return SimpleNamespace(
-        client=client,
-        intake=SimpleNamespace(counts=counts),
-        issues=(),
+        client=Client(Path(), name, brand=brand or Brand()),
+        intake=Intake("", Path(), {}, {}, counts, (), (), date(2026, 7, 3)),
         conventions=Conventions(),
         as_of=date(2026, 6, 30),
         months=12,

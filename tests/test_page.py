@@ -184,11 +184,11 @@ def test_method_prints_thresholds_parameters_and_data(shown):
     a_page().method()
     found = html(shown[0])
     assert "Part du CA au-delà de laquelle un client est une dépendance" in found
-    assert "<td>15,0\u202f%</td>" in found
-    assert "<td>60 jours</td>" in found
+    assert "<dd>15,0\u202f%</dd>" in found
+    assert "<dd>60 jours</dd>" in found
     assert "factures_2025.csv" in found
     assert "41\u202f176" in found
-    assert "9f86d081884c" in found
+    assert "202520252025" in found
     assert "salespilot" in found
 
 

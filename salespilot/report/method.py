@@ -10,7 +10,6 @@ import pandas as pd
 from salespilot import __version__, fitness, markup
 from salespilot.dataset import Dataset
 from salespilot.finding import Reason
-from salespilot.intake import Issue
 from salespilot.phrasebook import Phrasebook
 from salespilot.reports import REPORTS
 from salespilot.results import thresholds_of
@@ -107,9 +106,3 @@ def _reserves(dataset: Dataset, name: str | None, book: Phrasebook) -> list[str]
         return [heading, markup.element("p", markup.text(book.say("no_reserve")))]
     items = "".join(markup.element("li", markup.text(sentence)) for sentence in dict.fromkeys(sentences))
     return [heading, markup.element("ul", items)]
-
-
-def _said(issue: Issue) -> dict[str, Any]:
-    """What fills an issue's sentence: where it was found, how much it weighs, and its own values."""
-    named = {"table": issue.table, "file": issue.file, "column": issue.column}
-    return {**named, "count": issue.count, "amount": issue.amount, **issue.values}

@@ -91,11 +91,11 @@ class SalespilotExporter(HTMLExporter):
         yield "plain", _plain
         yield "number_headings", number_headings
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """The report of an executed notebook, as (HTML, resources)."""
-        cover = UNTITLED | _cover(nb)
+        cover = {**UNTITLED, **_cover(nb)}
         shown = nb.copy()
         shown.cells = [cell for cell in nb.cells if _is_printed(cell, cover["language"])]
         resources = dict(resources or {})
