@@ -22,7 +22,7 @@ from salespilot.tables import TABLES
 
 REPORT = "data_fitness"
 HIDDEN = "•••"
-TELLING = frozenset({"value", "key", "first", "second", "dmy_proof", "mdy_proof"})
+TELLING = frozenset({"value", "key", "old", "new", "reason", "first", "second", "dmy_proof", "mdy_proof"})
 """Values of an issue that quote the client's data."""
 
 STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -117,6 +117,7 @@ SETTLED_BY_CONSULTANT = frozenset(
         "ambiguous_dates",
         "ambiguous_numbers",
         "conflicting_dates",
+        "correction_unmatched",
         "duplicate_lines",
         "key_unmapped",
         "no_file",

@@ -222,14 +222,17 @@ def literals(node: ast.expr) -> set[str]:
 
 
 def codes_in(source: str) -> set[str]:
-    """The codes of the issues that a source may raise: the first argument of what raises one, or named ``code``."""
+    """The codes that a source may raise: first argument of what raises an issue, or what ``code`` and ``CODES`` name."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and node.args:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             found |= literals(node.args[0]) if name in RAISING else set()
-        elif isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["code"]:
-            found |= literals(node.value)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            found |= literals(node.value) if name == "code" else set()
+            if name == "CODES" and isinstance(node.value, ast.Dict):
+                found |= set().union(*map(literals, node.value.values))
     return found
 
 

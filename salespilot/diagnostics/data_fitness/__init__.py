@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import fsum
 from typing import Any
 
@@ -42,6 +42,8 @@ class Result:
                       missing_columns.
     ``issues``        one row an issue: effect, issue, table, file, column, count, share (of the rows), amount,
                       remedy, mender, examples (hidden where the client asks for aliases).
+    ``corrections``   one row a value replaced by ``corrections.csv``: table, column, record (its key), old_value,
+                      new_value, reason.
     ``conservation``  one row a file: rows and amounts read, kept, rejected, set aside.
     ``set_aside``     one row a file and kind of row set aside: count.
     ``months``        one row a month, from the first to the last with sales: line_count, net_revenue, is_partial,
@@ -59,6 +61,7 @@ class Result:
     verdicts: pd.DataFrame | None
     feeds: pd.DataFrame | None
     issues: pd.DataFrame | None
+    corrections: pd.DataFrame | None
     conservation: pd.DataFrame | None
     set_aside: pd.DataFrame | None
     months: pd.DataFrame | None
@@ -98,6 +101,7 @@ def compute(
         verdicts=evidence.verdicts(judged),
         feeds=evidence.feeds(judged, needs, intake),
         issues=evidence.issues(judged),
+        corrections=evidence.corrections(judged),
         conservation=evidence.conservation(intake),
         set_aside=evidence.set_aside(intake),
         months=months,
@@ -141,16 +145,14 @@ def _about(code: str, severity: Severity, subject: str, values: Mapping[str, Any
 
 
 def _of_frames(dataset: Dataset, months: pd.DataFrame | None) -> Result:
-    figures: dict[str, float | int | None] = dict.fromkeys(FIGURES)
-    reason = Reason("no_exports")
-    frames = ("verdicts", "feeds", "issues", "conservation", "set_aside", "control", "unmatched")
-    missing = dict.fromkeys((*FIGURES, *frames), reason)
+    figures = dict.fromkeys(FIGURES) | (_month_figures(months) if months is not None else {})
+    frames = {"months": months, "columns": evidence.columns(dataset)}
+    absent_frames = [f.name for f in fields(Result) if f.type == "pd.DataFrame | None" and f.name not in frames]
+    unknown = [name for name, value in figures.items() if value is None]
+    missing = dict.fromkeys((*unknown, *absent_frames), Reason("no_exports"))
     if months is None:
         missing["months"] = absent("sales_lines")
-    else:
-        figures |= _month_figures(months)
-        missing = {key: why for key, why in missing.items() if key not in _month_figures(months)}
-    return Result(figures, missing, None, None, None, None, None, None, months, None, evidence.columns(dataset), None)
+    return Result(figures, missing, None, **dict.fromkeys(absent_frames), **frames)
 
 
 FIGURES = (

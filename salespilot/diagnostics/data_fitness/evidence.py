@@ -16,6 +16,7 @@ from salespilot.tables import TABLES
 AMOUNTS = ("amount_kept", "amount_rejected", "amount_set_aside")
 PRICED = ("sales_lines", "orders_backlog", "opportunities", "quotes")  # whose money is sold or to be sold
 EFFECTS = tuple(Effect)
+CORRECTED = "correction_applied"
 USE_ORDER = ("needed", "stands_in", "enriches")
 # fmt: off
 ISSUE_COLUMNS = [
@@ -91,7 +92,7 @@ def _state(table: str, judged: Fitness, intake: Intake) -> dict[str, Any]:
 
 
 def issues(judged: Fitness) -> pd.DataFrame:
-    """Every issue, the gravest first."""
+    """Every issue but the corrections, the gravest first."""
     rows = [
         {
             "effect": item.effect.value,
@@ -107,8 +108,26 @@ def issues(judged: Fitness) -> pd.DataFrame:
             "examples": ", ".join(item.issue.examples),
         }
         for item in gravest(judged)
+        if item.issue.code != CORRECTED
     ]
     return pd.DataFrame(rows, columns=ISSUE_COLUMNS)
+
+
+def corrections(judged: Fitness) -> pd.DataFrame:
+    """The values that ``corrections.csv`` replaced."""
+    rows = [
+        {
+            "table": item.issue.table,
+            "column": item.issue.column,
+            "record": item.values["key"],
+            "old_value": item.values["old"],
+            "new_value": item.values["new"],
+            "reason": item.values["reason"],
+        }
+        for item in judged.issues
+        if item.issue.code == CORRECTED
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "record", "old_value", "new_value", "reason"])
 
 
 def conservation(intake: Intake) -> pd.DataFrame:
