@@ -14,11 +14,11 @@ from typing import Any
 import duckdb
 
 from salespilot.client import Client
-from salespilot.intake import cache, rejects, typing
+from salespilot.intake import cache, checks, corrections, keys, rejects, signs, typing
 from salespilot.intake.assemble import Assembly, Part, ordered
 from salespilot.intake.conserve import sift
 from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
-from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount
+from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount, money
 from salespilot.intake.plan import Scope
 from salespilot.intake.relation import relate
 from salespilot.intake.source import Export
@@ -63,8 +63,8 @@ def _parts(client: Client, gathered: Gathered, databases: Mapping[int, Export]) 
     for number, feed in enumerate(gathered.feeds):
         files = [(str(path), gathered.digests[path]) for path in feed.files]
         parts.append((files, feed.preset, databases[number].sha256 if number in databases else ""))
-    corrections = client.folder / "corrections.csv"
-    parts.append(cache.digest(corrections) if corrections.is_file() else "")
+    path = client.folder / corrections.FILE
+    parts.append(cache.digest(path) if path.is_file() else "")
     return parts
 
 
@@ -83,16 +83,20 @@ def _read(
     written: dict[str, Path] = {}
     columns: dict[str, tuple[str, ...]] = {}
     counts: list[SourceCount] = []
+    wanted = corrections.load(client)
     with _connect(work) as connection:
-        assemblies = _assemblies(connection, gathered, reader, databases, issues)
+        assemblies = _assemblies(connection, gathered, reader, databases, wanted, issues)
         for table, assembly in assemblies.items():
-            assembly.settle_keys()
+            signs.settle(assembly)
+            keys.settle(assembly)
+            _leave_group(assemblies, assembly)
             path = assembly.finish(tables)
             if path is not None:
                 written[table], columns[table] = path, assembly.columns
             counts += assembly.counts()
-            issues += assembly.issues
-            listed += assembly.rejects
+            issues += [*assembly.issues, *assembly.rejects.issues]
+            listed += assembly.listed
+        issues += checks.check(connection, client, gathered.exported_on, assemblies)
     rejects.write(tables / REJECTS, listed)
     made = Intake(
         name, tables, written, columns, tuple(counts), tuple(issues), gathered.unmatched, gathered.exported_on
@@ -113,9 +117,16 @@ def _connect(work: Path) -> Any:
 
 
 def _assemblies(
-    connection: Any, gathered: Gathered, reader: Reader, databases: Mapping[int, Export], issues: list[Issue]
+    connection: Any,
+    gathered: Gathered,
+    reader: Reader,
+    databases: Mapping[int, Export],
+    wanted: tuple[corrections.Correction, ...],
+    issues: list[Issue],
 ) -> dict[str, Assembly]:
+    """The tables, each with what its sources give, in the order in which they are finished."""
     parts: dict[str, list[Part]] = {}
+    used: set[int] = set()
     for number, feed in enumerate(gathered.feeds):
         if number in databases:
             exports = [databases[number]]
@@ -124,15 +135,57 @@ def _assemblies(
         else:
             exports = reader.exports(feed, issues)
         if exports:
-            parts.setdefault(feed.source.table, []).append(_part(connection, feed, exports, number))
-    return {name: Assembly(connection, TABLES[name], parts[name]) for name in ordered(parts)}
+            part = _part(connection, feed, exports, number, wanted, used)
+            parts.setdefault(feed.source.table, []).append(part)
+    issues += corrections.unmatched(wanted, used)
+    blocked = {issue.table for issue in issues if issue.effect == "blocks"}
+    return {name: Assembly(connection, TABLES[name], parts[name], name in blocked) for name in ordered(parts)}
 
 
-def _part(connection: Any, feed: Feed, exports: list[Export], number: int) -> Part:
+def _part(
+    connection: Any,
+    feed: Feed,
+    exports: list[Export],
+    number: int,
+    wanted: tuple[corrections.Correction, ...],
+    used: set[int],
+) -> Part:
+    """What one source gives; adds to ``used`` the lines of the corrections that found their row."""
     table = TABLES[feed.source.table]
-    relation = relate(connection, f"source_{number}", exports)
-    reading = typing.read(Scope(connection, table, feed.source, relation, feed.place), feed.columns(relation.headers))
-    return Part(feed.source, relation, reading, sift(connection, table, relation, reading.plans))
+    originals, copies = _without_copies(exports)
+    relation = relate(connection, f"source_{number}", originals)
+    scope = Scope(connection, table, feed.source, relation, feed.place)
+    reading = typing.read(scope, feed.columns(relation.headers))
+    reading, found = corrections.apply(scope, reading, wanted, relation.record_key if table.made_key else None)
+    used |= found
+    reading = signs.with_kind(scope, reading)
+    return Part(feed.source, relation, reading, sift(connection, table, relation, reading.plans), copies)
+
+
+def _without_copies(exports: list[Export]) -> tuple[list[Export], tuple[tuple[Export, Export], ...]]:
+    """The files of a source, and apart those that are byte for byte another one: (copy, original)."""
+    originals: dict[object, Export] = {}
+    copies = []
+    for export in exports:
+        key = (export.sha256, export.layout.sheet, export.layout.model)
+        original = originals.setdefault(key, export)
+        if original is not export:
+            copies.append((export, original))
+    return list(originals.values()), tuple(copies)
+
+
+def _leave_group(assemblies: Mapping[str, Assembly], assembly: Assembly) -> None:
+    """Set aside sales to the client's own group: customers marked ``is_intercompany``."""
+    customers = assemblies.get("customers")
+    if assembly.table.name != signs.SALES or customers is None or customers.refused:
+        return
+    if "is_intercompany" not in customers.columns or "customer_id" not in assembly.columns:
+        return
+    own = f"customer_id in (select customer_id from {customers.rows} where is_intercompany)"
+    count, amount = assembly.set_aside(own, "intercompany")
+    if count:
+        issue = Issue("intercompany", signs.SALES, None, None, count, money(amount), {"effect": "informs"})
+        assembly.issues.append(issue)
 
 
 def _publish_rejects(client: Client, found: Intake) -> None:

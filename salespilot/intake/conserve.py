@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from salespilot.intake.plan import Plan, joined
 from salespilot.intake.relation import Relation
-from salespilot.intake.plan import Plan
 from salespilot.intake.words import named, quoted
 from salespilot.tables import Table
 
@@ -55,15 +55,10 @@ def sift(connection: Any, table: Table, relation: Relation, plans: Sequence[Plan
     connection.execute(
         f"create or replace temp table {aside} as select * from ("
         f"select r._file, r._record, {_reason(relation, plans, keys, anchors, labelled)} as reason,"
-        f" {_amount(table, by_name)} as amount from {relation.view} r {joins(plans)}"
+        f" {_amount(table, by_name)} as amount from {relation.view} r {joined(plans)}"
         f" where {' or '.join(suspicious)}) where reason is not null"
     )
     return Sifted(aside)
-
-
-def joins(plans: Sequence[Plan]) -> str:
-    """SQL: the dictionaries that the plans read through."""
-    return " ".join(plan.join for plan in plans if plan.join)
 
 
 def _amount(table: Table, plans: dict[str, Plan]) -> str:

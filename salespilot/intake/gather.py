@@ -19,6 +19,7 @@ from salespilot.intake.model import IntakeError, Issue
 from salespilot.intake.sniff import Layout, SniffError, layout, models
 from salespilot.intake.source import Export, machine_text, read_export, write_rows
 from salespilot.intake.words import named, normal
+from salespilot.tables import TABLES
 
 OURS = (FILE, "rejects.csv", "corrections.csv", "aliases.xlsx")
 Progress = Callable[[str, int, int], None]
@@ -38,17 +39,11 @@ class Feed:
         found: dict[str, str] = {}
         if self.source.sql or self.source.url:
             standard = {normal(h): h for h in headers}
-            found = {c: standard[normal(c)] for c in self._names if normal(c) in standard}
+            found = {c: standard[normal(c)] for c in TABLES[self.source.table].column_names if normal(c) in standard}
         for table in self.preset:
             if table.table == self.source.table and table.recognises(headers):
                 found |= table.columns_for(headers)
         return found | dict(self.source.columns)
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        from salespilot.tables import TABLES
-
-        return TABLES[self.source.table].column_names
 
 
 @dataclass
@@ -179,8 +174,7 @@ class Reader:
         """The answer of a source's SQL over its exports, as an export of its own. Raises ClientError."""
         views = []
         for path in feed.files:
-            names = self._views(path, feed.source.hints)
-            for name, export in names:
+            for name, export in self._views(path, feed.source.hints):
                 connection.register(f"export {name}", export.arrow())
                 connection.execute(f"create or replace view {named(name)} as select * from {named(f'export {name}')}")
                 views.append(name)
@@ -197,7 +191,7 @@ class Reader:
         return self._answer(f"query_{number}", label, names, joined, None, reader)
 
     def _views(self, path: Path, hints: Mapping[str, object]) -> Iterator[tuple[str, Export]]:
-        found = [] if hints.get("model") else models(path)
+        found = () if hints.get("model") else models(path)
         for model in found:
             yield model, self._export(path, hints, model)
         if not found:

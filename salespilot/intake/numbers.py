@@ -187,6 +187,11 @@ def quick(rows: int, blank: int, dots: int, commas: int, unread: int, thirds: in
     return votes
 
 
+def shape_of(text: str) -> str:
+    """The shape of one value (see :func:`weigh`)."""
+    return re.sub(r"[0-9]", "9", re.sub(r"^([^0-9]*)0", r"\1⓪", text)).replace("⓪", "0")
+
+
 def shape(text: str) -> str:
     """SQL: the shape of a value (see :func:`weigh`)."""
     leading = f"regexp_replace({text}, '^([^0-9]*)0', '\\1⓪')"

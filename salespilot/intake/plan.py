@@ -41,6 +41,11 @@ class Plan:
     absurd: frozenset[str] = frozenset()
 
 
+def joined(plans: Sequence[Plan]) -> str:
+    """SQL: the dictionaries that the plans read through."""
+    return " ".join(plan.join for plan in plans if plan.join)
+
+
 @dataclass(frozen=True)
 class Reading:
     """The plans of one source and what was found on the way."""
@@ -118,7 +123,7 @@ class Scope:
         if not unsure:
             return list(plans)
         parts = [f"count(*) filter ({plan.is_unread}), count(*) filter ({plan.is_empty})" for plan in unsure]
-        joins = " ".join(plan.join for plan in unsure if plan.join)
+        joins = joined(plans) if any(plan.join for plan in unsure) else ""
         row = self.fetch(f"select {', '.join(parts)} from {self.view} r {joins}")[0]
         counted = {
             plan.column.name: replace(plan, unread=row[2 * place], empty=row[2 * place + 1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from salespilot.intake.source import Export
-from salespilot.intake.words import named, normal
+from salespilot.intake.words import named, normal, quoted
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Relation:
             return written
         wanted = normal(written)
         return next((h for h in self.headers if normal(h) == wanted), None) if wanted else None
+
+    @property
+    def record_key(self) -> str:
+        """SQL of the key made from file and record, for tables whose export has none."""
+        stems = ", ".join(quoted(export.stem) for export in self.exports)
+        return f"[{stems}][r._file + 1] || ':' || r._record"
 
     def suggest(self, written: str) -> str:
         """The end of a message about a header that no file has."""
