@@ -81,10 +81,8 @@ def base(dataset: Dataset, thresholds: Thresholds) -> tuple[pd.DataFrame, AbcCla
         frame[column] = now[column].fillna(0.0)
     frame["gross_margin"] = _gross_margin(now)
     frame["credits"] = (frame["positive_revenue"] - frame["net_revenue"]).clip(lower=0)
-    frame["is_one_off"] = frame["largest_line"] > thresholds.one_off_share * frame["positive_revenue"].where(
-        frame["positive_revenue"] > 0
-    )
     _compare(frame, dataset)
+    frame["is_one_off"] = _is_one_off(frame, thresholds.one_off_share)
     years = cells.years(dataset.window)
     classes = abc_classes(frame["net_revenue"] / years, dataset.conventions)
     frame[["abc_class", "share", "cum_before", "cum_share", "rank"]] = classes.frame[
@@ -116,6 +114,13 @@ def _compare(frame: pd.DataFrame, dataset: Dataset) -> None:
     frame["growth_rate"] = frame["net_revenue_change"] / frame["net_revenue_previous"].where(
         frame["net_revenue_previous"] > 0
     )
+
+
+def _is_one_off(frame: pd.DataFrame, share: float) -> pd.Series:
+    """One line is most of the year, and the year before was not like it: a project, not a yearly purchase."""
+    bought = frame["positive_revenue"]
+    is_usual = frame["positive_revenue_previous"] >= share * bought
+    return (bought > 0) & (frame["largest_line"] > share * bought) & ~is_usual
 
 
 def _is_new(first: pd.Series, dataset: Dataset) -> pd.Series:

@@ -18,8 +18,11 @@ def fallen(customers: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     now, before, ratio = customers["net_revenue"], customers["net_revenue_previous"], thresholds.erosion_ratio
     portfolio = before.groupby(customers["owner_id"].fillna("")).transform("sum")
     portfolio = portfolio.where(customers["owner_id"].notna(), before.sum())
+    rest = before - customers["largest_line_previous"]
     is_project = customers["largest_line_previous"] > thresholds.one_off_share * customers["positive_revenue_previous"]
-    is_project_end = is_project & (now > ratio * (before - customers["largest_line_previous"]))
+    # Whoever buys once a year, every year, has one line a year and no project.
+    is_project &= (rest > 0) | customers["mean_gap_days"].isna()
+    is_project_end = is_project & (now > ratio * rest)
     return (
         (before > 0)
         & (now <= ratio * before)
