@@ -67,7 +67,7 @@ def register(connection: Any, sources: Mapping[str, Any], client: Client | None)
     for name, spec in TABLES.items():
         source = sources.get(name)
         if isinstance(source, pd.DataFrame):
-            connection.register("given", source)
+            connection.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
             connection.execute(f"create table frame_{name} as select * from given")
             origin: str | None = f"frame_{name}"
         else:

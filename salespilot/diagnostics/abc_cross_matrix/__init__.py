@@ -73,7 +73,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         )
     frames |= _of_migration(dataset, inside, before, figures, reasons)
     frames |= _of_plan(dataset, inside, cells, cost, parameters.rep, thresholds, figures, reasons)
-    figures |= _said(cells, frames)
+    figures |= _said(cells, frames, reasons)
     return Result(
         customers=_listed(inside),
         cells=cells,
@@ -118,8 +118,10 @@ def _share(table: pd.DataFrame | None, part: str, whole: str) -> float | None:
     return float(table[part].sum() / table[whole].sum())
 
 
-def _said(cells: pd.DataFrame, frames: dict[str, pd.DataFrame | None]) -> dict[str, float | int | None]:
-    """What the titles of the pictures say besides."""
+def _said(
+    cells: pd.DataFrame, frames: dict[str, pd.DataFrame | None], reasons: dict[str, Reason]
+) -> dict[str, float | int | None]:
+    """What the titles of the pictures say besides; adds why some of it could not be computed."""
     by_cell = cells.set_index("cell")
     said: dict[str, float | int | None] = {
         f"{cell}_{share}": _number(by_cell[share][cell])
@@ -140,6 +142,10 @@ def _said(cells: pd.DataFrame, frames: dict[str, pd.DataFrame | None]) -> dict[s
     }
     candidates = frames.get("candidates")
     said["candidate_count"] = None if candidates is None else len(candidates)
+    unknown = reasons.get("headroom", Reason("unknown_potential"))
+    why = {"revenue_share": Reason("no_revenue"), "visit_share": reasons.get("effort", unknown)}
+    for name in [name for name, value in said.items() if value is None]:
+        reasons[name] = why.get(name[3:], unknown)
     return said
 
 

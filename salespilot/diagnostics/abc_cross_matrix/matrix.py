@@ -254,6 +254,8 @@ def figures(
             reasons[measure] = nothing
     elif found["share_of_wallet"] is None:
         reasons["share_of_wallet"] = Reason("no_buyer_of_known_potential")
+    if found["unknown_potential_share"] is None:
+        reasons["unknown_potential_share"] = Reason("no_revenue")
     return found, reasons
 
 
