@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from salespilot.client import Client
-from salespilot.control import ControlTotal, control_totals
 from salespilot.conventions import settings, threshold
 from salespilot.finding import Reason
 from salespilot.intake import Intake, Issue
@@ -22,7 +22,12 @@ from salespilot.tables import TABLES
 
 REPORT = "data_fitness"
 HIDDEN = "•••"
-TELLING = frozenset({"value", "key", "old", "new", "reason", "first", "second", "dmy_proof", "mdy_proof"})
+DATES = frozenset({"latest", "exported_on", "oldest", "last_date", "day", "date", "month"})
+"""Values of an issue that are days."""
+
+TELLING = frozenset(
+    "value key old new reason first second dmy_proof mdy_proof customer_id rep_id rep_ids".split()  # noqa: SIM905
+)
 """Values of an issue that quote the client's data."""
 
 STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -109,8 +114,9 @@ class Gates:
     )
 
 
-ESCALATED: Mapping[str, str] = MappingProxyType({"orphan_key": "orphan_share"})
-"""Issues that only weaken while they are few -> the gate beyond which they block."""
+CONTROL, ORPHANS = "control_gap", "orphan_keys"
+SIDE_LINKS = frozenset({"parent_customer_id", "delivery_customer_id"})
+"""Links on which no revenue is shared out: unknown codes there weaken, however many."""
 
 SETTLED_BY_CONSULTANT = frozenset(
     {
@@ -150,7 +156,8 @@ class Judged:
         issue = self.issue
         common: dict[str, Any] = {"table": issue.table, "file": self.file, "column": issue.column}
         common |= {"count": issue.count, "amount": issue.amount, "share": self.share}
-        return common | {"examples": ", ".join(issue.examples)} | dict(issue.values)
+        own = {name: _dated(value) if name in DATES else value for name, value in issue.values.items()}
+        return common | {"examples": ", ".join(issue.examples)} | own
 
     @property
     def reason(self) -> Reason:
@@ -195,11 +202,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Fitness:
-    """The verdict on every report that needs a table, every issue judged, and the control totals."""
+    """The verdict on every report that needs a table, and every issue judged."""
 
     judgements: Mapping[str, Judgement]
     issues: tuple[Judged, ...]
-    control: tuple[ControlTotal, ...]
+
+    @property
+    def control(self) -> tuple[Judged, ...]:
+        """The control totals: one a fiscal year, whose values are year, expected, found, gap and share (of the gap)."""
+        return tuple(judged for judged in self.issues if judged.issue.code == CONTROL)
 
     def obstacle(self, report: str) -> Reason | None:
         """Why a report must not be made (None: it may be): a phrase of the house and what fills it."""
@@ -211,15 +222,15 @@ class Fitness:
         return judgement.missing[0].reason
 
     def reserves(self, report: str) -> tuple[Reason, ...]:
-        """What to print at the foot of a report: its reserves, and the control totals whose gap is not one of them.
+        """What to print at the foot of a report: its reserves, and every control total.
 
         Where the report needs no table, or is a consultant's own, the reserves are those on all that was exported.
         """
         judgement = self.judgements.get(report)
         concerning = judgement.blocking + judgement.weakening if judgement else self.issues
-        reserves = [judged.reason for judged in concerning if judged.effect is not Effect.INFORMS]
-        told = {judged.values["year"] for judged in self.issues if judged.issue.code == "control_gap"}
-        return (*reserves, *(total.reason for total in self.control if str(total.year) not in told))
+        told = [judged for judged in concerning if judged.effect is not Effect.INFORMS]
+        told += [judged for judged in self.control if judged not in told]
+        return tuple(judged.reason for judged in told)
 
     def is_any_fit(self, reports: Iterable[str] = ()) -> bool:
         """Whether one of the reports can be made; when none is named, or the page of this verdict, one of all."""
@@ -230,6 +241,11 @@ class Fitness:
     def count(self, *verdicts: Verdict) -> int:
         """How many reports got one of these verdicts."""
         return sum(judgement.verdict in verdicts for judgement in self.judgements.values())
+
+
+def _dated(value: Any) -> Any:
+    # The cache of intake holds dates as ISO text.
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def gates(client: Client) -> Gates:
@@ -246,14 +262,12 @@ def assess(
     a bad ``[thresholds.data_fitness]``.
     """
     limits = limits or gates(client)
-    control = control_totals(intake, client)
-    found = [*intake.issues, *_rejects(intake, client), *_control_gaps(control, limits)]
+    found = [*intake.issues, *_rejects(intake, client)]
     hides = "alias" in client.privacy.values()
     judged = tuple(_judge(_discreet(issue) if hides else issue, intake, limits) for issue in found)
     return Fitness(
         {name: _verdict(name, tables, intake, judged) for name, tables in needs.items() if tables},
         judged,
-        control,
     )
 
 
@@ -270,14 +284,6 @@ def _rejects(intake: Intake, client: Client) -> list[Issue]:
     return found
 
 
-def _control_gaps(control: Iterable[ControlTotal], limits: Gates) -> list[Issue]:
-    found = []
-    for total in control:
-        if abs(total.gap) > limits.control_gap_share * abs(total.expected):
-            found.append(Issue("control_gap", "sales_lines", None, "amount_net", 1, abs(total.gap), total.values))
-    return found
-
-
 def _discreet(issue: Issue) -> Issue:
     """The issue without the client's own words: under aliases, a value shown as an example may be a name."""
     values = {key: HIDDEN if key in TELLING else value for key, value in issue.values.items()}
@@ -289,9 +295,10 @@ def _judge(issue: Issue, intake: Intake, limits: Gates) -> Judged:
     rows = sum(source.rows_kept + source.rows_rejected for source in sources)
     share = min(issue.count / rows, 1.0) if rows else None
     effect = Effect(issue.effect)
-    gate = ESCALATED.get(issue.code)
-    if gate and share is not None and share > getattr(limits, gate):
-        effect = Effect.BLOCKS
+    if issue.code == CONTROL:
+        effect = Effect.INFORMS if issue.values["share"] <= limits.control_gap_share else Effect.WEAKENS
+    elif issue.code == ORPHANS and issue.column not in SIDE_LINKS and share is not None:
+        effect = Effect.BLOCKS if share > limits.orphan_share else effect
     files = tuple(dict.fromkeys(source.file for source in sources))
     file = issue.file or ", ".join(files[:3]) + (" …" if len(files) > 3 else "")
     mender = Mender.CONSULTANT if issue.code in SETTLED_BY_CONSULTANT else keeper(issue.table)

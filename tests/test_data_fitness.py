@@ -186,6 +186,22 @@ def test_thresholds_given_are_those_applied(folder):
     assert [item.code for item in data_fitness.findings(result, loose)] == ["control_agrees"]
 
 
+def test_a_fiscal_year_bears_the_year_in_which_it_ends(folder):
+    toml = "first_fiscal_month = 5\n[control]\nnet_revenue = {2026 = 100.0, 2027 = 500.0}\n"
+    control = judged(folder(toml=toml)).control
+    assert control[["year", "net_revenue", "gap"]].values.tolist() == [[2026, 100.0, 0.0], [2027, 500.0, 0.0]]
+
+
+def test_what_was_corrected_is_listed(folder):
+    path = folder()
+    text = "table;key;column;value;reason\nsales_lines;B;amount_net;250,00;faute de frappe\n"
+    (path / "corrections.csv").write_text(text, encoding="utf-8")
+    result = judged(path)
+    assert result.corrections[["record", "column", "new_value"]].values.tolist() == [["B", "amount_net", "250,00"]]
+    assert result.key_figures["amount_kept"] == 650.0
+    assert "correction_applied" not in set(result.issues["issue"])
+
+
 def test_under_aliases_no_code_of_the_client_is_shown(folder):
     spoilt = (*LINES, "Dupont SA;C1;D;1,00")
     result = judged(folder(*spoilt, toml='[privacy]\ncustomers = "alias"\n'))
@@ -222,7 +238,7 @@ def literals(node: ast.expr) -> set[str]:
 
 
 def codes_in(source: str) -> set[str]:
-    """The codes that a source may raise: first argument of what raises an issue, or what ``code`` and ``CODES`` name."""
+    """The codes that a source may raise: first argument of what raises one, or what ``code`` and ``CODES`` name."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and node.args:

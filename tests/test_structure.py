@@ -18,7 +18,7 @@ from salespilot.tables import TABLES
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "salespilot"
 DISPLAY = {"matplotlib", "seaborn", "papermill", "nbconvert", "IPython", "babel", "weasyprint", "xlsxwriter", "click"}
-IN = ("tables", "places", "client", "intake", "control", "fitness", "marts", "views", "aliases", "dataset", "cells")
+IN = ("tables", "places", "client", "intake", "fitness", "marts", "views", "aliases", "dataset", "cells")
 JUDGE = ("finding", "conventions", "inference", "diagnostics", "plans", "reports", "results")
 OUT = ("phrasebook", "phrases", "charts", "page", "markup", "brand", "report", "cli")
 SHARED = ("finding", "conventions", "inference")

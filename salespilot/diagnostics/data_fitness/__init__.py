@@ -111,7 +111,10 @@ def compute(
     )
 
 
-def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Finding]:
+def findings(
+    result: Result,
+    thresholds: Thresholds = Thresholds(),  # noqa: ARG001 - compute has judged by them
+) -> list[Finding]:
     """What blocks a report, weakens one or leaves one unfed, and the control totals that agree; the gravest first."""
     if result.judged is None:
         return []
@@ -126,10 +129,9 @@ def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Find
             severity = Severity.ALERT if blocked else Severity.WATCH
             found.append(_about(item.issue.code, severity, subject, item.values))
     found += [_unfed(item) for item in judged.judgements.values() if item.verdict is Verdict.NOT_FED]
-    for total in judged.control:
-        share = total.gap_share
-        if share is not None and abs(share) <= thresholds.control_gap_share:
-            found.append(_about("control_agrees", Severity.GOOD, f"control:{total.year}", total.values))
+    for item in judged.control:
+        if item.effect is Effect.INFORMS:
+            found.append(_about("control_agrees", Severity.GOOD, f"control:{item.issue.values['year']}", item.values))
     return sorted(found, key=lambda item: SEVERITIES.index(item.severity))
 
 
@@ -183,8 +185,7 @@ def _figures(dataset: Dataset, judged: Fitness, months: pd.DataFrame | None) -> 
     assert dataset.intake is not None
     counts = dataset.intake.counts
     priced = [source for source in counts if source.table == "sales_lines"]
-    gaps = [total for total in judged.control if total.gap_share is not None]
-    widest = max(gaps, key=lambda total: abs(total.gap), default=None)
+    widest = max((item.issue.values for item in judged.control), key=lambda v: v["share"], default=None)
     serious = [item for item in judged.issues if item.effect is not Effect.INFORMS]
     return {
         "rows_read": sum(source.rows_read for source in counts),
@@ -192,8 +193,8 @@ def _figures(dataset: Dataset, judged: Fitness, months: pd.DataFrame | None) -> 
         "rows_rejected": sum(source.rows_rejected for source in counts),
         "rows_set_aside": sum(sum(source.set_aside.values()) for source in counts),
         **{name: round(fsum(getattr(s, name) for s in priced), 4) if priced else None for name in evidence.AMOUNTS},
-        "control_gap": widest.gap if widest else None,
-        "control_gap_share": widest.gap_share if widest else None,
+        "control_gap": widest["gap"] if widest else None,
+        "control_gap_share": widest["share"] if widest else None,
         "reports_fit": judged.count(Verdict.FIT),
         "reports_reserved": judged.count(Verdict.RESERVES),
         "reports_unfit": judged.count(Verdict.UNFIT),

@@ -165,18 +165,16 @@ def set_aside(intake: Intake) -> pd.DataFrame:
 
 def control(judged: Fitness) -> pd.DataFrame:
     """Net revenue in the exports and in the accounts, by fiscal year."""
-    return pd.DataFrame(
-        [
-            {
-                "year": total.year,
-                "control_revenue": total.expected,
-                "net_revenue": total.found,
-                "gap": total.gap,
-                "gap_share": total.gap_share,
-            }
-            for total in judged.control
-        ]
+    rows = [item.issue.values for item in judged.control]
+    frame = pd.DataFrame(
+        {
+            "year": [row["year"] for row in rows],
+            "control_revenue": [row["expected"] for row in rows],
+            "net_revenue": [row["found"] for row in rows],
+            "gap": [round(row["gap"], 4) for row in rows],
+        }
     )
+    return frame.assign(gap_share=frame["gap"] / frame["control_revenue"].where(frame["control_revenue"] != 0))
 
 
 def months(dataset: Dataset) -> pd.DataFrame | None:
