@@ -115,7 +115,8 @@ def apply(
     if not mine or (None in keys and made_key is None):
         return reading, set()
     known = [plan for plan in keys if plan is not None]
-    key = made_key or (f" || {quoted(JOINT)} || ".join(f"cast({plan.typed} as varchar)" for plan in known))
+    own_key = f" || {quoted(JOINT)} || ".join(f"cast({plan.typed} as varchar)" for plan in known)
+    key = str(made_key) if None in keys else own_key
     joins = " ".join(plan.join for plan in known if plan.join)
     issues = list(reading.issues)
     used: set[int] = set()
