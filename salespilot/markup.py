@@ -29,12 +29,12 @@ COMFORTABLE_TEXT = 18
 SHORT_LIST = 6
 NUMERIC = frozenset({"number", "count", "percent", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
-# Widths of Inter, measured; a heading may be cut after its seventh letter where the table is set small.
+# Widths of Inter, measured; long words of headings are hyphenated where the table is set small.
 EM_OF_LETTER = 0.55
 EM_OF_BOLD = 0.6
 EM_OF_GAP = 1.2
 EM_OF_SMALL_GAP = 0.8
-HYPHENATED_WORD = 7
+HYPHENATED_WORD = 8
 # The widest table in em that fits an A4 page as it is; then set smaller and smaller, then on a page turned aside.
 PLAIN_EM = 60
 DENSITIES = ((70, "sp-dense"), (79, "sp-denser"), (105, "sp-broad sp-dense"), (118, "sp-broad sp-denser"))
