@@ -57,6 +57,22 @@ def test_duplicate_lines_are_kept_counted_and_priced(demo):
     assert found["amount"].tolist() == [pytest.approx(TRUTHS["sales_lines_amounts"]["duplicate"])]
 
 
+@pytest.mark.parametrize(
+    ("issue", "planted", "amount"),
+    [
+        ("intercompany", "intercompany", "intercompany"),
+        ("lines_without_customer", "without_customer", None),
+        ("orphan_keys", "orphan_customer", None),
+    ],
+)
+def test_lines_planted_are_counted_and_priced(demo, issue, planted, amount):
+    found = demo.issues[demo.issues["issue"] == issue]
+    assert found["count"].tolist() == [TRUTHS["sales_lines"][planted]]
+    assert found["amount"].notna().all()
+    if amount:
+        assert found["amount"].tolist() == [pytest.approx(TRUTHS["sales_lines_amounts"][amount])]
+
+
 def test_no_other_file_lost_a_row(demo):
     spoilt = demo.conservation["table"].isin(TABLES)
     assert demo.conservation.loc[~spoilt, ["rows_rejected", "rows_set_aside"]].sum().tolist() == [0, 0]

@@ -26,9 +26,14 @@ ISSUE_COLUMNS = [
 
 
 def gravest(judged: Fitness) -> list[Judged]:
-    """The issues, those that block first, then those that concern most money, then most rows."""
+    """The issues, those that block first, then in the order in which they weigh on a report, then the others."""
+    ranks: dict[int, int] = {}
+    for judgement in judged.judgements.values():
+        for rank, item in enumerate(judgement.blocking + judgement.weakening):
+            ranks[id(item)] = min(rank, ranks.get(id(item), rank))
+    last = len(judged.issues)
     return sorted(
-        judged.issues, key=lambda i: (EFFECTS.index(i.effect), -abs(i.issue.amount or 0), -i.issue.count, i.issue.code)
+        judged.issues, key=lambda i: (EFFECTS.index(i.effect), ranks.get(id(i), last), -i.issue.count, i.issue.code)
     )
 
 
@@ -92,7 +97,7 @@ def _state(table: str, judged: Fitness, intake: Intake) -> dict[str, Any]:
 
 
 def issues(judged: Fitness) -> pd.DataFrame:
-    """Every issue but the corrections, the gravest first."""
+    """Every issue, the gravest first; corrections and control totals that agree have tables of their own."""
     rows = [
         {
             "effect": item.effect.value,
@@ -108,7 +113,7 @@ def issues(judged: Fitness) -> pd.DataFrame:
             "examples": ", ".join(item.issue.examples),
         }
         for item in gravest(judged)
-        if item.issue.code != CORRECTED
+        if item.issue.code != CORRECTED and not (item.issue.code == fitness.CONTROL and item.effect is Effect.INFORMS)
     ]
     return pd.DataFrame(rows, columns=ISSUE_COLUMNS)
 
