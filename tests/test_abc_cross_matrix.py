@@ -195,6 +195,25 @@ def test_rep_shows_its_customers_by_the_classes_of_all():
         matrix.compute(dataset, matrix.Parameters(rep="R9"))
 
 
+def test_a_row_of_unknown_potentials_has_no_headroom_of_zero(small):
+    assert small.classes.set_index("revenue_class")["headroom"].to_dict() == {
+        "A": 3000.0, "B": 100.0, "C": 40.0, "P": 1580.0,
+    }  # fmt: skip
+    made = result({"a": 2000.0, "b": 500.0}, customer_potential=potentials({"a": 2500.0}))
+    headroom = made.classes.set_index("revenue_class")["headroom"]
+    assert headroom["A"] == 500.0
+    assert np.isnan(headroom["B"])
+
+
+def test_the_biggest_headrooms_are_those_of_all():
+    revenue = {"big": 100.0, "little": 100.0}
+    worth = potentials({"big": 900.0, "little": 300.0}, confidence="low")
+    owners = pd.concat([held(["big"], "R1"), held(["little"], "R2")])
+    dataset = opened(revenue, customer_potential=worth, customer_assignments=owners)
+    made = matrix.compute(dataset, matrix.Parameters(rep="R2"), matrix.Thresholds(qualify_top=1))
+    assert found(made, "T10-R6") == {}
+
+
 # --- what is absent ---------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +224,8 @@ def test_revenue_alone_when_no_potential_is_known():
     for name in ("potential", "headroom", "share_of_wallet", "robust_share", "cell_a1_count", "cell_p3_headroom"):
         assert made.key_figures[name] is None
         assert made.not_computable[name].code == "no_potential_no_size"
+    assert made.classes["headroom"].isna().all()
+    assert made.cells["headroom"].isna().all()
     assert {f.code for f in matrix.findings(made)} == {"no_potential"}
 
 

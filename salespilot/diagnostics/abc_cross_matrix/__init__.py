@@ -47,6 +47,9 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     everyone["stability"], everyone["second_cell"] = held["stability"], held["second_cell"]
     everyone["is_robust"] = (held["stability"] >= thresholds.robust_share).where(held["stability"].notna())
 
+    inside_headroom = everyone["headroom"].where(in_matrix & (everyone["headroom"] > 0))
+    everyone["headroom_rank"] = inside_headroom.rank(ascending=False, method="min")
+
     shown = _of_rep(everyone, dataset, parameters.rep)
     inside, outside = shown[shown["abc_class"] != "N"], shown[shown["abc_class"] == "N"]
     steps = matrix.bridge(inside, outside, 0.0 if parameters.rep else now.unattributed)
@@ -234,12 +237,13 @@ def _of_plan(
     hours = plan.capacity(dataset, thresholds) if dataset.has("reps") or dataset.has("rep_capacity") else None
     available = None
     if hours is None:
-        reasons |= dict.fromkeys(["capacity_hours", "load_rate"], absent("reps"))
+        reasons |= dict.fromkeys(["capacity_hours", "load_rate", "assumed_capacity_count"], absent("reps"))
     else:
         available = float(hours.get(rep, 0.0)) if rep else float(hours.sum())
     table = plan.by_cell(cells, cost, available)
     needed = float(table["hours_needed"].sum())
     figures |= {"hours_needed": needed, "capacity_hours": available}
+    figures["assumed_capacity_count"] = None if hours is None else plan.without_capacity(dataset, hours.index)
     figures["load_rate"] = needed / available if available else None
     frames: dict[str, pd.DataFrame | None] = {"plan": table}
     figures |= {"cell_target": None, "official_target": None}

@@ -147,7 +147,7 @@ def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     prospects = frame[frame["status"] == "prospect"].groupby("cell").size()
     table["prospect_count"] = prospects.reindex(CELLS, fill_value=0)
     table["net_revenue"] = groups["net_revenue"].sum().reindex(CELLS, fill_value=0.0)
-    unknown = table["potential_class"] == "?"
+    unknown = (table["potential_class"] == "?") | (not frame["headroom"].notna().any())
     for column in ("potential_accessible", "headroom"):
         table[column] = groups[column].sum().reindex(CELLS, fill_value=0.0).mask(unknown)
     table["share_of_wallet"] = (groups["revenue_a_year"].sum().reindex(CELLS) / table["potential_accessible"]).where(
@@ -170,6 +170,10 @@ def by_class(cells: pd.DataFrame) -> pd.DataFrame:
     table["net_revenue"] = cells.groupby("revenue_class")["net_revenue"].sum()
     for column in ("headroom", "visits"):
         table[column] = cells.groupby("revenue_class")[column].sum(min_count=1)
+    # A row whose potentials are all unknown has an unknown headroom, not none.
+    table["headroom"] = table["headroom"].mask(
+        table["account_count"].eq(table["unknown_potential_count"]) & (unknown > 0)
+    )
     for share, of in (("revenue_share", "net_revenue"), ("headroom_share", "headroom"), ("visit_share", "visits")):
         table[share] = table[of] / table[of].sum()
     return table.reset_index()

@@ -71,6 +71,11 @@ def capacity(dataset: Dataset, thresholds: Thresholds) -> pd.Series:
     return (base * _ramp(reps, as_of)).rename("capacity_hours")
 
 
+def without_capacity(dataset: Dataset, reps: pd.Index) -> int:
+    """How many of these salespeople have no exported capacity, and are given the usual one."""
+    return int((~reps.isin(dataset.table("rep_capacity")["rep_id"].unique())).sum())
+
+
 def _ramp(reps: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
     """Mean share of full capacity over the coming year of who is still learning."""
     tenure = ((as_of - reps["start_date"]).dt.days / 30.4375).fillna(1e3).clip(lower=0)

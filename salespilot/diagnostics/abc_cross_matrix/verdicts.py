@@ -35,9 +35,8 @@ def judged_effort(
 
 
 def doubtful(frame: pd.DataFrame, th: Thresholds) -> pd.Series:
-    """Whose potential must be checked first: stale or of low confidence, among the biggest headrooms (R6)."""
-    rank = frame["headroom"].where(frame["headroom"] > 0).rank(ascending=False, method="min")
-    return (rank <= th.qualify_top) & (frame["is_stale"] | (frame["potential_confidence"] == "low"))
+    """Whose potential must be checked first: stale or of low confidence, among the biggest headrooms of all (R6)."""
+    return (frame["headroom_rank"] <= th.qualify_top) & (frame["is_stale"] | (frame["potential_confidence"] == "low"))
 
 
 def candidates(
