@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -66,3 +67,17 @@ class Finding:
         """Ten hex digits that stay the same from run to run for the same report, code and subject."""
         text = f"{self.report}|{self.code}|{self.subject_kind}|{self.subject_id}"
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:10]
+
+
+def leading(found: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order in which a reader should meet them: gravest first, and among the equally grave the
+    biggest of each rule before the second of any, by stake."""
+    gravity = list(Severity)
+    ranked = sorted(found, key=lambda finding: (gravity.index(finding.severity), -(finding.stake or 0)))
+    seen: Counter[tuple[Severity, str]] = Counter()
+    order = {}
+    for finding in ranked:
+        key = (finding.severity, finding.rule)
+        order[id(finding)] = (gravity.index(finding.severity), seen[key])
+        seen[key] += 1
+    return sorted(ranked, key=lambda finding: order[id(finding)])

@@ -35,7 +35,7 @@ from salespilot.brand import logo_source
 from salespilot.client import Brand
 from salespilot.conventions import SettingError, settings
 from salespilot.dataset import Dataset
-from salespilot.finding import Finding, Reason, Severity
+from salespilot.finding import Finding, Reason, Severity, leading
 from salespilot.phrasebook import LANGUAGES, Phrasebook
 from salespilot.reports import REPORTS
 
@@ -47,7 +47,6 @@ CUT_ROWS = 100
 UNCUT_ROWS = 25
 PNG_DPI = 200
 KINDS = ("report", "sheet")
-ORDER = {Severity.ALERT: 0, Severity.WATCH: 1, Severity.GOOD: 2}
 
 
 def open_page(
@@ -195,12 +194,12 @@ class Page:
         return f"{between} ({self.book.say('partial_month')})" if window.is_partial else between
 
     def findings(self, limit: int = 5, codes: Sequence[str] | None = None) -> None:
-        """What matters most: severity, stake, observation and action of the first findings, gravest first.
+        """What matters most: severity, stake, observation and action of the first findings, gravest first, then the
+        biggest of each rule.
 
         ``codes`` keeps only these findings, without a heading, to show them beside their evidence.
         """
-        kept = [finding for finding in self.found if codes is None or finding.code in codes]
-        kept.sort(key=lambda finding: (ORDER[finding.severity], -(finding.stake or 0)))
+        kept = leading(finding for finding in self.found if codes is None or finding.code in codes)
         cards = "".join(self._card(finding) for finding in kept[:limit])
         body = markup.element("div", cards, "sp-cards") if cards else markup.note(self.book.say("no_finding"))
         heading = markup.element("h2", markup.text(self.book.say("findings_section"))) if codes is None else ""

@@ -249,6 +249,14 @@ def test_bars_say_their_values_and_what_was_cut():
     assert "n10" not in written
 
 
+def test_waterfall_cuts_totals_that_would_dwarf_the_steps():
+    close = pd.DataFrame({"step": ["previous", "new", "lost", "current"], "amount": [20.4e6, 0.4e6, -0.3e6, 20.5e6]})
+    axes = charts.waterfall(close, FR).axes[0]
+    assert axes.get_ylim()[0] > 19e6
+    assert FR.say("scale_cut") in axes.figure.get_supxlabel()
+    assert charts.waterfall(bridge(), FR).axes[0].get_ylim()[0] <= 0
+
+
 def test_waterfall_hangs_each_step_where_the_last_one_ended():
     axes = charts.waterfall(bridge(), FR).axes[0]
     bars = [(bar.get_y(), bar.get_height()) for bar in axes.patches]

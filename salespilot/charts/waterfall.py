@@ -6,10 +6,13 @@ import itertools
 from collections.abc import Collection
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salespilot.charts import style
 from salespilot.phrasebook import Phrasebook
+
+CUT_BELOW = 0.2
 
 
 @style.form
@@ -24,6 +27,7 @@ def waterfall(
     """``frame``: one row a step, in order. ``x``: the step's word; ``y``: its signed amount.
 
     Steps named in ``totals`` stand on the ground with their own amount; the others hang where the last one ended.
+    Where the steps would be slivers beside the totals, these are cut at the foot, and a note says so.
     """
     frame = frame.dropna(subset=[y])
     drawn, axes = style.figure(7.4)
@@ -49,7 +53,11 @@ def waterfall(
         tops += [start, level]
     for place, end in enumerate(itertools.islice(ends, len(ends) - 1)):
         axes.plot([place + 0.33, place + 0.67], [end, end], color=style.GREY, linewidth=0.8)
-    low, high = min(*tops, 0.0), max(*tops, 0.0)
+    floor = _floor(ends)
+    if floor:
+        _cut(axes, [place for place, word in enumerate(frame[x]) if word in totals], floor, max(tops))
+        style.note(axes, book.say("scale_cut"))
+    low, high = floor or min(*tops, 0.0), max(*tops, 0.0)
     room = 0.1 * (high - low or 1)
     axes.set(xlim=(-0.6, len(frame) - 0.4), ylim=(low - (room if low < 0 else 0), high + room), yticks=[])
     words = [style.wrapped(book.value(word, x), 13) for word in frame[x]]
@@ -59,3 +67,17 @@ def waterfall(
         axes.spines["bottom"].set_visible(False)
         axes.axhline(0, color=style.GREY, linewidth=0.8)
     return drawn
+
+
+def _floor(levels: list[float]) -> float:
+    """Where the scale may begin so that the steps are seen: 0 unless all levels lie close together, far above it."""
+    spread = max(levels) - min(levels)
+    return min(levels) - spread if 0 < spread < CUT_BELOW * min(levels) else 0.0
+
+
+def _cut(axes: Axes, places: list[int], floor: float, high: float) -> None:
+    """A white slash across the foot of each total."""
+    height = high - floor
+    for place in places:
+        foot = floor + 0.06 * height
+        axes.plot([place - 0.36, place + 0.36], [foot, foot + 0.05 * height], color="white", linewidth=4)

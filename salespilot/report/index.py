@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from salespilot.brand import logo_source
 from salespilot.client import Client
-from salespilot.finding import Finding, Severity
+from salespilot.finding import Finding, leading
 from salespilot.fitness import Fitness, Verdict
 from salespilot.markup import element, text
 from salespilot.phrasebook import Phrasebook
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FITNESS = "data_fitness"
 SHOWN = 3
-GRAVITY = tuple(Severity)  # gravest first
 FILES = {"html": "HTML", "pdf": "PDF", "xlsx": "Excel", "json": "JSON"}
 POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
@@ -108,7 +107,7 @@ def _card(entry: Entry, book: Phrasebook) -> str:
     if entry.reason:
         body += element("p", text(entry.reason), "ix-reason")
     words = Phrasebook(entry.name, book.language, book.currency)
-    first = sorted(entry.found, key=lambda finding: (GRAVITY.index(finding.severity), -(finding.stake or 0)))[:SHOWN]
+    first = leading(entry.found)[:SHOWN]
     if first:
         body += element("ul", "".join(_finding(finding, words) for finding in first), "ix-found")
     if len(entry.found) > SHOWN:
