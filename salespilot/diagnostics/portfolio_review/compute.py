@@ -51,17 +51,19 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if parts["groups"] is not None and parts["groups"].empty:
         parts["groups"], missing["groups"] = None, Reason("no_group")
     frame["contact_status"] = frame.get("contact_status", pd.Series("unknown", index=frame.index))
-    parts["sleeping"] = lists.sleeping(frame)
     parts["actions"] = lists.actions(dataset)
     if parts["actions"] is None:
         missing["actions"] = absent("actions")
     people = parts.pop("people", None)
     shown = frame[frame["owner_id"] == parameters.rep] if parameters.rep else frame
+    parts["sleeping"] = lists.sleeping(shown)
+    parts["loss_makers"] = lists.loss_makers(shown) if "net_contribution" in shown else None
     result = Result(
         customers=lists.customers(shown),
         concentration=lists.concentration(frame, dataset.previous is not None),
         overdue=lists.overdue(shown),
         decisions=lists.decisions(shown),
+        decided=lists.decided(shown),
         **{name: _of_rep(parts.get(name), parameters.rep, lists.BY_REP.get(name)) for name in lists.OPTIONAL},
         key_figures=_clean(figures | _headlines(frame, parts)),
         not_computable=missing,
@@ -72,6 +74,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
             is_separating=classes.is_separating,
             years=years,
             activity_years=parts.get("activity_years"),
+            loss=parts.get("loss"),
         ),
     )
     return replace(result, not_computable=_reasons(result, missing, dataset))
@@ -110,7 +113,7 @@ def _contacts(
     parts["deciles"] = effort.deciles(frame)
     parts["service"] = lists.service(frame)
     if frame["in_portfolio"].any():
-        parts["coverage"] = coverage.by_class(frame, thresholds)
+        parts["coverage"] = coverage.by_class(frame, thresholds, dataset.conventions.small_n_hide)
         parts["people"] = coverage.portfolios(frame, people, dataset.conventions.small_n_hide).reset_index()
         parts["reps"] = parts["people"][lists.REP_COLUMNS]
     else:
@@ -144,12 +147,22 @@ def _evolve(
         frame.loc[candidates.index, "is_seasonal_shift"] = shifted
     before = float(customers.totals(dataset, dataset.previous)["net_revenue"].sum())
     parts["bridge"] = evolution.bridge(frame, before, float(sales["net_revenue"].sum()))
-    parts["retention"] = evolution.retention(frame, dataset.conventions.small_n_hide)
+    retention = evolution.retention(frame, dataset.conventions.small_n_hide)
+    parts["retention"] = retention.drop(columns=["attrition_shrunk", "gross_low", "gross_high"])
+    parts["loss"] = _loss(retention)
     parts["life_cycle"] = evolution.by_life_cycle(frame)
     parts["migration"] = evolution.migration(frame)
     parts["rep_retention"] = evolution.rep_retention(frame, dataset.conventions.small_n_hide)
     if parts["rep_retention"].empty:
         parts["rep_retention"], missing["rep_retention"] = None, absent("customer_assignments")
+
+
+def _loss(retention: pd.DataFrame) -> tuple[float, float, float] | None:
+    """The share of revenue that class A lost in a year, increases apart, and its bounds; None for too few."""
+    of_a = retention.set_index("segment").loc["A"]
+    if pd.isna(of_a["retention_gross"]):
+        return None
+    return 1 - float(of_a["retention_gross"]), 1 - float(of_a["gross_high"]), 1 - float(of_a["gross_low"])
 
 
 def _costs(
@@ -170,7 +183,6 @@ def _costs(
         frame["visit_cost"] = costs["visit_cost"]
         effort.cost_to_serve(frame, costs, orders, thresholds.selling_share)
         parts["costs"] = effort.costs_by_class(frame)
-        parts["loss_makers"] = lists.loss_makers(frame)
         parts["break_even_size"] = _break_even(dataset, frame)
         if parts["break_even_size"] is None:
             missing["break_even_size"] = Reason("absent_column", {"table": "reps", "column": "annual_cost"})
@@ -277,7 +289,8 @@ def _effort_figures(frame: pd.DataFrame, spent: pd.Series | None, parts: dict[st
         figures[f"misalignment_{word}"] = None if spent is None else misalignment(spent, stake)
     figures["timed_share"] = parts.get("timed_share")
     figures["headroom"] = float(frame["headroom"].sum()) if frame["headroom"].notna().any() else None
-    figures["loss_making_customers"] = len(parts["loss_makers"]) if parts.get("loss_makers") is not None else None
+    costly = "net_contribution" in frame
+    figures["loss_making_customers"] = len(lists.loss_makers(frame)) if costly else None
     figures["break_even_size"] = parts.get("break_even_size")
     return figures
 

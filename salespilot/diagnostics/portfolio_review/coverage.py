@@ -173,19 +173,21 @@ def service_zone(frame: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     )
 
 
-def by_class(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+def by_class(frame: pd.DataFrame, thresholds: Thresholds, small: int) -> pd.DataFrame:
     """Coverage of the portfolios held by salespeople who are there, by ABC class and in total.
 
     abc_class, customer_count, met_count, coverage_rate with coverage_low and coverage_high (Wilson 95 %), contact_rate
-    (any mode), revenue_covered_share, potential_covered_share, compliance, over_service_rate, coverage_target.
+    (any mode), revenue_covered_share, potential_covered_share, compliance, over_service_rate,
+    is_on_target (the marks of the thresholds). Rates are NaN under ``small`` customers.
     """
     held = frame[frame["in_portfolio"]]
     keys = [*(word for word in "ABCZN" if (held["abc_class"] == word).any()), "total"]
     rows = [_covered(held if key == "total" else held[held["abc_class"] == key]) | {"abc_class": key} for key in keys]
     table = pd.DataFrame(rows)
     table["coverage_low"], table["coverage_high"] = wilson(table["met_count"], table["customer_count"])
-    wanted = {"A": thresholds.coverage_min_a, "B": thresholds.coverage_min_b, "C": thresholds.coverage_min_c}
-    table["coverage_target"] = table["abc_class"].map(wanted)
+    rates = [column for column in table if column not in ("abc_class", "customer_count", "met_count")]
+    table.loc[table["customer_count"] < small, rates] = np.nan
+    table["is_on_target"] = _on_target(table, thresholds)
     return table[
         [
             "abc_class",
@@ -194,14 +196,30 @@ def by_class(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
             "coverage_rate",
             "coverage_low",
             "coverage_high",
-            "coverage_target",
             "contact_rate",
             "revenue_covered_share",
             "potential_covered_share",
             "compliance",
             "over_service_rate",
+            "is_on_target",
         ]
     ]
+
+
+def _on_target(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
+    """A and B met, C contacted in any mode, and visits in line with the policy in total; missing elsewhere."""
+    reached = {
+        "A": table["coverage_rate"] >= thresholds.coverage_min_a,
+        "B": table["coverage_rate"] >= thresholds.coverage_min_b,
+        "C": table["contact_rate"] >= thresholds.coverage_min_c,
+        "total": (table["compliance"] >= thresholds.compliance_min)
+        & (table["over_service_rate"] <= thresholds.over_service_max),
+    }
+    verdict = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    for word, flags in reached.items():
+        chosen = (table["abc_class"] == word) & table["contact_rate"].notna()
+        verdict = verdict.mask(chosen, flags)
+    return verdict
 
 
 def _covered(held: pd.DataFrame) -> dict[str, float]:
@@ -230,7 +248,8 @@ def portfolios(frame: pd.DataFrame, people: pd.DataFrame, small: int) -> pd.Data
     """Coverage by salesperson who is there: counts, rate with its interval, and the rate drawn towards the team's.
 
     Indexed by rep_id. ``no_contact_count``: customers without any contact, in any mode, of themselves or their group;
-    rates are NaN under ``small`` customers.
+    rates are NaN under ``small`` customers, and for
+    who does not log.
     """
     held = frame[frame["in_portfolio"]]
     table = people[people["is_there"]].copy()
@@ -255,7 +274,7 @@ def portfolios(frame: pd.DataFrame, people: pd.DataFrame, small: int) -> pd.Data
     table["compliance"] = _by_owner(target.clip(upper=done), held) / _by_owner(target, held)
     table["over_service_rate"] = _by_owner(held["over_service"], held) / _by_owner(done.astype(float), held)
     rates = [c for c in table.columns if c.startswith(("coverage_", "no_contact_")) and c != "no_contact_count"]
-    table.loc[counts < small, rates] = np.nan
+    table.loc[(counts < small) | ~table["is_logging"], rates] = np.nan
     return table
 
 

@@ -42,8 +42,7 @@ REP_COLUMNS = [
     "activities_per_day", "activity_ratio", "revenue_ratio", "is_ramping", "is_logging", "rep_id",
 ]
 BY_REP = {
-    "reps": "rep_id", "rep_retention": "rep_id", "sleeping": "owner_id", "loss_makers": "owner_id",
-    "reallocation": "rep_id", "actions": "owner_rep_id",
+    "reps": "rep_id", "rep_retention": "rep_id", "reallocation": "rep_id", "actions": "owner_rep_id",
 }
 # fmt: on
 SLEEPING_ROWS = 20
@@ -116,8 +115,8 @@ def service(frame: pd.DataFrame) -> pd.DataFrame:
 def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Euros that nobody goes after: headroom of customers not met or dormant, past revenue of dormant ones.
 
-    The 20 biggest: customer_id, customer_name, owner_id, owner_name, sleeping_amount (a year), sleeping_kind (headroom
-    or dormant), net_revenue, headroom, buying_status, contact_status, last_contact_date. None where neither is known.
+    The 20 biggest: customer_name, owner_name, sleeping_amount (a year), sleeping_kind (headroom or dormant),
+    net_revenue, buying_status, contact_status, customer_id. None where neither is known.
     """
     is_dormant = frame["buying_status"].isin(["dormant"])
     lost = (frame["past_yearly"] - frame["net_revenue"].clip(lower=0)).clip(lower=0).where(is_dormant, 0.0)
@@ -129,24 +128,20 @@ def sleeping(frame: pd.DataFrame) -> pd.DataFrame | None:
     rows = frame.assign(
         sleeping_amount=np.maximum(headroom, lost),
         sleeping_kind=np.where(headroom >= lost, "headroom", "dormant"),
-        last_contact_date=frame.get("last_contact_date", pd.Series(pd.NaT, index=frame.index)),
     )
     rows = rows[rows["sleeping_amount"] > 0]
     if rows.empty:
         return None
     rows = rows.sort_values("sleeping_amount", ascending=False, kind="stable").head(SLEEPING_ROWS)
     columns = [
-        "customer_id",
         "customer_name",
-        "owner_id",
         "owner_name",
         "sleeping_amount",
         "sleeping_kind",
         "net_revenue",
-        "headroom",
         "buying_status",
         "contact_status",
-        "last_contact_date",
+        "customer_id",
     ]
     return rows.reset_index()[columns]
 
@@ -157,18 +152,16 @@ def loss_makers(frame: pd.DataFrame) -> pd.DataFrame:
         "net_contribution", kind="stable"
     )
     columns = [
-        "customer_id",
         "customer_name",
-        "owner_id",
         "owner_name",
         "abc_class",
-        "potential_class",
         "net_revenue",
         "gross_margin",
         "cost_to_serve",
         "net_contribution",
         "f2f_count",
         "max_affordable_visits",
+        "customer_id",
     ]
     return rows.reset_index()[columns]
 
@@ -181,6 +174,29 @@ def decisions(frame: pd.DataFrame) -> pd.DataFrame:
     total = table["net_revenue"].sum()
     table["revenue_share"] = table["net_revenue"] / total if total > 0 else np.nan
     return table.reset_index()
+
+
+def decided(frame: pd.DataFrame) -> pd.DataFrame:
+    """Customers that call for a decision, the most pressing decision first, then by revenue of 24 months; measures
+    that the exports do not feed are missing."""
+    rank = {word: place for place, word in enumerate(DECISIONS)}
+    rows = frame[frame["decision"] != "keep"].reset_index()
+    rows = rows.assign(_rank=rows["decision"].map(rank)).sort_values(
+        ["_rank", "past_revenue"], ascending=[True, False], kind="stable"
+    )
+    columns = [
+        "decision",
+        "customer_name",
+        "owner_name",
+        "abc_class",
+        "net_revenue",
+        "net_revenue_previous",
+        "headroom",
+        "f2f_count",
+        "target_f2f",
+        "customer_id",
+    ]
+    return rows.reindex(columns=columns).reset_index(drop=True)
 
 
 def actions(dataset: Dataset) -> pd.DataFrame | None:

@@ -17,6 +17,7 @@ class Grounds:
     ``customers``: one row a customer, indexed by customer_id, with every measure. ``people``: one row a salesperson
     who is there, or None without activities. ``abc_mode``: the mode of the classes in force. ``is_separating``: they
     mean something. ``years``, ``activity_years``: the length of the period, and of the part with logged activities.
+    ``loss``: the share of class A's revenue that a year takes away, increases apart, with its 95 % bounds.
     """
 
     customers: pd.DataFrame
@@ -25,6 +26,7 @@ class Grounds:
     is_separating: bool
     years: float
     activity_years: float | None
+    loss: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Result:
     costs            one row an ABC class: cost to serve against margin
     loss_makers      one row a customer whose service costs more than its margin
     decisions        one row a decision: how many customers, how much revenue
+    decided          one row a customer that calls for a decision
     reallocation     one row a salesperson: hours that could move, and what they would bring
     actions          one row an action decided at an earlier review
     """
@@ -71,6 +74,7 @@ class Result:
     costs: pd.DataFrame | None
     loss_makers: pd.DataFrame | None
     decisions: pd.DataFrame
+    decided: pd.DataFrame
     reallocation: pd.DataFrame | None
     actions: pd.DataFrame | None
     key_figures: Mapping[str, float | int | None]

@@ -94,12 +94,7 @@ class _Judge:
         """The share of a class A customer's revenue that a year takes away, and its bounds, as class A just showed;
         the default without history."""
         usual = self.thresholds.loss_rate_default
-        if self.result.retention is None:
-            return usual, usual / 2, usual * 2
-        of_a = self.result.retention.set_index("segment").loc["A"]
-        if pd.isna(of_a["retention_gross"]):
-            return usual, usual / 2, usual * 2
-        return 1 - float(of_a["retention_gross"]), 1 - float(of_a["gross_high"]), 1 - float(of_a["gross_low"])
+        return self.result.grounds.loss or (usual, usual / 2, usual * 2)
 
     def _at_risk(self, revenue: float) -> dict[str, Any]:
         rate, low, high = self._loss

@@ -20,14 +20,13 @@ class Parameters:
 class Thresholds:
     """How to judge."""
 
-    dependence_watch_share: float = threshold(0.10, "share of revenue", "one customer starts to weigh")
     dependence_alert_share: float = threshold(0.15, "share of revenue", "no customer above 15 %", "S20")
     dependence_critical_share: float = threshold(0.25, "share of revenue", "quoted as an example of fragility")
     coverage_min_a: float = threshold(0.95, "share of customers", "class A is met face to face")
     coverage_min_b: float = threshold(0.80, "share of customers", "class B is met face to face")
-    coverage_min_c: float = threshold(0.50, "share of customers", "class C is contacted in some way")
-    compliance_min: float = threshold(0.85, "share of planned visits", "visits follow the policy")
-    over_service_max: float = threshold(0.15, "share of visits", "visits beyond the policy")
+    coverage_min_c: float = threshold(0.50, "share of customers", "class C is contacted, in any mode")
+    compliance_min: float = threshold(0.85, "share of planned visits", "visits follow the policy, all classes")
+    over_service_max: float = threshold(0.15, "share of visits", "visits beyond the policy, all classes")
     secure_ratio: float = threshold(0.80, "share of planned visits", "below, a class A customer is to be secured")
     secure_lead_days: int = threshold(30, "days", "a customer to secure is visited within")
     growth_share: float = threshold(0.10, "change of revenue", "growing above, declining below minus this")
