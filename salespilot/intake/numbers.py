@@ -17,10 +17,12 @@ GROUPERS = " \u00a0\u202f\u2009'’"
 BLANK = "[ \\t\u00a0\u202f\u2009]*"
 CURRENCY = "(?:€|\\$|£|EUR|USD|GBP|CHF|CAD|(?:€ )?HT)"
 MINUS = "-−–"
-_SCIENTIFIC = re.compile(r"[-+]?\d+(?:([.,])\d+)?[eE][-+]?\d+")
+SIGN = f"(?:[{MINUS}+]?{BLANK}{CURRENCY}?|{CURRENCY}{BLANK}[{MINUS}+])"
+_SCIENTIFIC = re.compile(r"[-+]?\d+(?:([.,])\d+)?[eE][-+]?\d+", re.ASCII)
 _DRESS = re.compile(
-    f"{BLANK}\\(?{BLANK}[{MINUS}+]?{BLANK}{CURRENCY}?{BLANK}[{MINUS}+]?{BLANK}"
-    f"(?P<body>[\\d.,{GROUPERS}]*\\d[\\d.,]*){BLANK}%?{BLANK}-?{BLANK}{CURRENCY}?{BLANK}-?{BLANK}\\)?{BLANK}"
+    f"{BLANK}\\(?{BLANK}{SIGN}{BLANK}"
+    f"(?P<body>[\\d.,{GROUPERS}]*\\d[\\d.,]*){BLANK}%?{BLANK}-?{BLANK}{CURRENCY}?{BLANK}-?{BLANK}\\)?{BLANK}",
+    re.ASCII,
 )
 MINORITY = 0.01  # of the proofs: fewer than that are slips of the pen, not a second way of writing
 
@@ -29,7 +31,7 @@ def grammar(decimal: str) -> str:
     """The regular expression of a number whose decimal mark is ``decimal``; the other mark may group thousands."""
     group = "." if decimal == "," else ","
     return (
-        f"{BLANK}\\(?{BLANK}[{MINUS}+]?{BLANK}{CURRENCY}?{BLANK}[{MINUS}+]?{BLANK}"
+        f"{BLANK}\\(?{BLANK}{SIGN}{BLANK}"
         f"(?:(?:[1-9]\\d{{0,2}}(?:[{GROUPERS}{group}]\\d{{3}})+|\\d+)(?:[{decimal}]\\d*)?|[{decimal}]\\d+)"
         f"{BLANK}%?{BLANK}-?{BLANK}{CURRENCY}?{BLANK}-?{BLANK}\\)?{BLANK}"
     )
@@ -42,7 +44,7 @@ def parse(text: str, decimal: str = ",") -> Decimal | None:
             return Decimal(text.replace(decimal, ".")) if decimal in text or not re.search("[.,]", text) else None
         except InvalidOperation:
             return None
-    if not re.fullmatch(grammar(decimal), text):
+    if not re.fullmatch(grammar(decimal), text, re.ASCII):
         return None
     digits = re.sub(f"[^0-9{decimal}]", "", text).replace(decimal, ".")
     value = Decimal(digits)
