@@ -182,13 +182,18 @@ def _counted_once(stated: pd.DataFrame, parent: pd.Series, revenue: pd.Series) -
     which ones were shared.
     """
     amount = stated["amount"].astype(float)
-    group = parent.fillna(parent.index.to_series())
-    keys = [group, stated["valid_from"], amount]
-    sites = amount.groupby(keys).transform("size")
-    is_shared = (sites > 1) & (amount > 0)
-    if not is_shared.any():
-        return amount, pd.Series(False, index=amount.index)
-    rest = (amount - revenue.groupby(keys).transform("sum")).clip(lower=0) / sites
+    is_shared = pd.Series(False, index=amount.index)
+    is_head = parent.isna() & (pd.Index(parent.dropna().unique(), dtype=object).get_indexer(parent.index) >= 0)
+    group = parent.mask(is_head, parent.index.to_series())
+    members = group[group.notna() & (amount > 0)]
+    keys = [members, stated.loc[members.index, "valid_from"], amount[members.index]]
+    count = amount[members.index].groupby(keys).transform("size")
+    shared = count[count > 1].index
+    if shared.empty:
+        return amount, is_shared
+    total = revenue[members.index].groupby(keys).transform("sum")
+    rest = (amount[shared] - total[shared]).clip(lower=0) / count[shared]
+    is_shared[shared] = True
     return amount.where(~is_shared, revenue + rest), is_shared
 
 
