@@ -11,7 +11,7 @@ import sample_page as sample
 
 from salespilot import markup
 from salespilot.conventions import SettingError
-from salespilot.page import Page, _folder, open_page
+from salespilot.page import Page, open_page
 from salespilot.phrasebook import Phrasebook
 
 
@@ -226,12 +226,3 @@ def test_text_loses_marks_that_turn_the_line_and_what_is_too_long():
     assert markup.text("a\u202eb\u200f\x00c\ud800") == "abc"
     assert len(markup.clean("x" * 5000)) == markup.LONGEST_TEXT
     assert markup.text("<a href='x'>\"&") == "&lt;a href=&#x27;x&#x27;&gt;&quot;&amp;"
-
-
-def test_a_client_is_found_from_the_folder_of_the_notebook(monkeypatch, tmp_path):
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "client.toml").write_text('name = "Demo"', encoding="utf-8")
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path / "notebooks")
-    assert _folder("demo") == tmp_path / "demo"
-    assert _folder(tmp_path / "demo") == tmp_path / "demo"
