@@ -28,11 +28,11 @@ CODES = {
     "customers": ("customer_id", "parent_customer_id", "delivery_customer_id"),
     "reps": ("rep_id", "rep_id_booked", "owner_rep_id", "manager_id"),
 }
-NAMES = {
+NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "customers": {"customers": ("name",)},
     "reps": {"reps": ("display_name",)},
 }
-TELLING = {
+TELLING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "customers": {"customers": ("legal_id", "lat", "lon"), "sales_lines": ("customer_name",)}
     | {"opportunities": ("customer_name",), "actions": ("title",), "interventions": ("description",)},
     "reps": {"reps": ("home_postcode",), "sales_lines": ("rep_name",), "opportunities": ("rep_name",)}

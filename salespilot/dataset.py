@@ -118,7 +118,7 @@ class Dataset:
         return self.exported.get(table, ())
 
     def _count(self, table: str) -> int:
-        return int(self._connection.cursor().execute(f"select count(*) from {table}").fetchone()[0])
+        return int(_scalar(self._connection.cursor(), f"select count(*) from {table}"))
 
     def table(self, name: str) -> pd.DataFrame:
         """A whole table as pandas, with every column of the model (missing where not exported), sorted by key.
@@ -165,7 +165,7 @@ class Dataset:
     @cached_property
     def first_transaction(self) -> date | None:
         """The date of the first sales line."""
-        return _day(self._connection.cursor().execute("select min(invoice_date) from sales_lines").fetchone()[0])
+        return _day(_scalar(self._connection.cursor(), "select min(invoice_date) from sales_lines"))
 
     def names(self, table: str) -> pd.Series:
         """Names of ``customers`` or ``reps`` indexed by id; the id itself where no name is known."""
@@ -214,10 +214,10 @@ def _opened(
     basis = views.sales_basis(exported)
     given = _parse(as_of)
     exported_on = intake.exported_on if intake else None
-    last = _day(connection.execute(views.last_transaction(basis, exported_on)).fetchone()[0])
+    last = _day(_scalar(connection, views.last_transaction(basis, exported_on)))
     complete_until = client.complete_until if client else None
     closed = last_closed_month(given or month_end(complete_until or last), last, complete_until) if last else None
-    first = _day(connection.execute(views.first_transaction(basis)).fetchone()[0])
+    first = _day(_scalar(connection, views.first_transaction(basis)))
     if closed is not None and first is not None and closed < month_start(first):
         closed = None
     fixed = given or closed or last or date.today()
@@ -249,6 +249,11 @@ def _parse(as_of: date | str | None) -> date | None:
         return date.fromisoformat(as_of)
     except ValueError as error:
         raise SettingError(f"as_of must be a date like 2026-06-30, not {as_of!r}") from error
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    (row,) = connection.execute(query).fetchall()
+    return row[0]
 
 
 def _day(value: Any) -> date | None:

@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 SQL_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -121,8 +122,8 @@ def _load() -> dict[str, Table]:
             reference = REFERENCES.get(column)
             is_own_key = reference == name and column in entry["key"]
             columns.append(Column(column, kind, tuple(choices), None if is_own_key else reference))
-        lists = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-        tables[name] = Table(name, columns=tuple(columns), **lists)
+        options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+        tables[name] = Table(name, columns=tuple(columns), **options)
     return tables
 
 

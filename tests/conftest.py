@@ -45,6 +45,7 @@ def real_data() -> Path:
 @pytest.fixture
 def real_client(real_data, tmp_path):
     """``real_client(case)``: a copy of ``tests/clients/<case>``, whose exports are real data."""
+    assert real_data.is_dir()
 
     def copy(case: str) -> Path:
         return Path(shutil.copytree(ROOT / "tests" / "clients" / case, tmp_path / case))

@@ -173,7 +173,9 @@ def test_owner_is_who_holds_the_customer_at_as_of():
         {
             "sales_lines": lines(("2024-01-02", "a", 1), ("2026-06-30", "c", 5), rep_id_booked="R1"),
             "customer_assignments": assignments,
-            "reps": pd.DataFrame({"rep_id": ["R1", "R2", "R3"], "end_date": pd.to_datetime([None, None, "2026-03-01"])}),
+            "reps": pd.DataFrame(
+                {"rep_id": ["R1", "R2", "R3"], "end_date": pd.to_datetime([None, None, "2026-03-01"])}
+            ),
         },
         "2026-06-30",
     )

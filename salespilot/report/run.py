@@ -98,6 +98,7 @@ def run(
     language = language or client.language
     with _locked(client):
         opened = dataset.open(client, as_of=as_of, months=months)
+        assert opened.intake is not None
         folder = client.folder / "reports" / opened.as_of.isoformat() / language
         folder.mkdir(parents=True, exist_ok=True)
         verdicts = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, client)
