@@ -40,7 +40,7 @@ def take(folder: Path) -> Intake:
         assert count.rows_read == count.rows_kept + count.rows_rejected + sum(count.set_aside.values()), count
     for table, path in made.tables.items():
         kept = sum(count.rows_kept for count in made.counts if count.table == table)
-        assert duckdb.sql(f"select count(*) from '{path}'").fetchone()[0] == kept
+        assert duckdb.sql(f"select count(*) from '{path}'").fetchall()[0][0] == kept
     return made
 
 

@@ -98,7 +98,8 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
     if not found and (folder / pattern).is_file():
         found = [str(folder / pattern)]  # a name with brackets in it
     paths = [Path(os.path.normpath(name)) for name in found]
-    return sorted(p for p in paths if p.is_file() and not p.name.startswith((".", "~$")))
+    ours = {folder / name for name in OURS}
+    return sorted(p for p in paths if p.is_file() and p not in ours and not p.name.startswith((".", "~$")))
 
 
 def _unmatched(client: Client, feeds: Sequence[Feed], matched: Sequence[Path]) -> tuple[str, ...]:
