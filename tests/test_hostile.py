@@ -182,12 +182,12 @@ def test_the_vectors_are_live(tmp_path):
     """On a page without a guard they do fire and ask: or the tests below would prove nothing."""
     with elsewhere() as (address, asked):
         fired = 0
-        for place, vector in enumerate(aimed(address)[:12]):
+        for place, vector in enumerate(aimed(address)[:12:3]):
             (tmp_path / "bare.html").write_text(f"<!DOCTYPE html><p>{vector}", encoding="utf-8")
             fired += "data-fired" in dom(tmp_path / "bare.html", tmp_path / f"profile{place}").partition("<head")[0]
         (tmp_path / "bare.html").write_text(f"<!DOCTYPE html><img src='{address}/x'>", encoding="utf-8")
         dom(tmp_path / "bare.html", tmp_path / "profile")
-    assert fired >= 8
+    assert fired >= 3
     assert asked == ["/x"]
 
 
