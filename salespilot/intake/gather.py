@@ -231,7 +231,7 @@ class Reader:
             message = str(getattr(error, "orig", None) or error).splitlines()[0]
             secret = _password(url)
             message = message.replace(secret, "***") if secret else message
-            raise ClientError(f"{feed.place}: the database does not answer: {message}") from error
+            raise ClientError(f"{feed.place}: the query failed: {message}") from error
         self.done += 1
         sha = hasher.hexdigest()
         return Export(**{**vars(made), "sha256": sha})

@@ -1,0 +1,125 @@
+"""Tables that come from a database: SQLite, and a real PostgreSQL started here on the loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from intake_kit import client, rows, take
+
+from salespilot.client import ClientError
+
+QUERY = "select no as invoice_id, day as invoice_date, customer as customer_id, amount as amount_net from lines"
+
+
+def toml(url: str, query: str = QUERY) -> str:
+    return f'[[source]]\ntable = "sales_lines"\nurl = "{url}"\nquery = "{query}"\n'
+
+
+@pytest.fixture
+def sqlite_client(tmp_path: Path) -> Path:
+    folder = client(tmp_path, toml("sqlite:///${SALES_DB}"))
+    with sqlite3.connect(folder / "erp.db") as connection:
+        connection.execute("create table lines (no text, day text, customer text, amount real)")
+        connection.execute("insert into lines values ('F1', '2024-01-31', '0042', 1.234), ('F2', null, null, 1234.5)")
+    connection.close()
+    return folder
+
+
+def test_sqlite(sqlite_client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClientError, match="SALES_DB"):
+        take(sqlite_client)
+    monkeypatch.setenv("SALES_DB", "erp.db")
+    made = take(sqlite_client)
+    assert rows(made, "invoice_id, invoice_date, customer_id, amount_net") == [
+        ("F1", date(2024, 1, 31), "0042", Decimal("1.2340")),
+        ("F2", None, None, Decimal("1234.5000")),
+    ]
+    assert take(sqlite_client) == made
+    with sqlite3.connect(sqlite_client / "erp.db") as connection:
+        connection.execute("update lines set amount = 2 where no = 'F1'")
+    connection.close()
+    assert take(sqlite_client).fingerprint != made.fingerprint
+
+
+def test_a_bad_query_is_an_error_of_client_toml(sqlite_client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_DB", "erp.db")
+    client(sqlite_client, toml("sqlite:///erp.db", "select * from absent"))
+    with pytest.raises(ClientError, match="no such table: absent"):
+        take(sqlite_client)
+    client(sqlite_client, toml("sqlite:///none.db"))
+    with pytest.raises(ClientError, match="no such file"):
+        take(sqlite_client)
+
+
+def test_a_password_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("PGPASSWORD_TEST", "s3cr3t")
+    folder = client(tmp_path, toml("postgresql+psycopg://erp:${PGPASSWORD_TEST}@127.0.0.1:1/erp"))
+    with pytest.raises(ClientError) as caught:
+        take(folder)
+    assert "the query failed" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[tuple[int, str]]:
+    """Port and password of a PostgreSQL of our own; skipped where Debian's package is absent."""
+    pytest.importorskip("psycopg")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    binaries = found[-1].parent
+    home = Path(tempfile.mkdtemp(prefix="pg"))
+    as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_other:
+        shutil.chown(home, "postgres")
+    password = "mot de passe".replace(" ", "")
+    secret = home / "password"
+    secret.write_text(password, encoding="ascii")
+    if as_other:
+        shutil.chown(secret, "postgres")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = home / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_other, *command], check=True, capture_output=True, cwd="/", timeout=120)
+
+    run(str(binaries / "initdb"), "-D", str(data), "-A", "scram-sha-256", "-U", "erp", "--pwfile", str(secret),
+        "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
+    run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+    try:
+        yield port, password
+    finally:
+        run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_postgresql(tmp_path: Path, postgresql: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import psycopg
+
+    port, password = postgresql
+    monkeypatch.setenv("ERP_PASSWORD", password)
+    with psycopg.connect(f"postgresql://erp:{password}@127.0.0.1:{port}/postgres", autocommit=True) as connection:
+        connection.execute("create table lines (no text, day date, customer text, amount numeric(18, 3), paid boolean)")
+        connection.execute(
+            "insert into lines select 'F' || n, date '2024-01-01' + n % 300, lpad((n % 50)::text, 4, '0'), n + 0.001,"
+            " true from generate_series(1, 25000) n"
+        )
+    made = take(client(tmp_path, toml(f"postgresql+psycopg://erp:${{ERP_PASSWORD}}@127.0.0.1:{port}/postgres")))
+    assert made.counts[0].rows_kept == 25_000
+    assert rows(made, "sum(amount_net), min(customer_id), max(invoice_date)") == [
+        (Decimal("312512525.0000"), "0000", date(2024, 10, 26))
+    ]
