@@ -157,16 +157,16 @@ def _number(value: float) -> float | None:
 
 
 def _of_headroom(inside: pd.DataFrame, thresholds: Thresholds) -> dict[str, pd.DataFrame | None]:
-    columns = ["customer_id", "name", "owner_name", "cell", "net_revenue", "potential_accessible", "headroom"]
-    columns += ["potential_method", "potential_confidence", "visits", "last_contact_date", "contact_status"]
+    columns = ["customer_id", "name", "owner_name", "cell", "net_revenue", "headroom", "potential_confidence"]
+    columns += ["visits", "last_contact_date", "contact_status"]
     listed = _listed(inside)
     unsettled = listed[listed["stability"] < thresholds.robust_share]
-    readings = ["customer_id", "name", "owner_name", "cell", "second_cell", "stability", "net_revenue"]
+    readings = ["customer_id", "name", "owner_name", "cell", "second_cell", "stability", "net_revenue", "headroom"]
     return {
         "headroom_curve": matrix.headroom_curve(inside),
         "top_headroom": listed[listed["headroom"] > 0][columns].head(10),
         "robustness": robustness.by_cell(inside, thresholds),
-        "readings": unsettled[[*readings, "potential_accessible", "headroom"]].reset_index(drop=True),
+        "readings": unsettled[readings].reset_index(drop=True),
     }
 
 
@@ -184,6 +184,9 @@ def _of_effort(
     cells["visits"] = cells["cell"].map(inside.groupby("cell")["visits"].sum()).fillna(0.0)
     cells["visit_share"] = cells["misalignment"] = float("nan")
     figures["misalignment_headroom"] = None
+    figures["hourly_cost"] = _number(plan.hourly_cost(dataset))
+    if figures["hourly_cost"] is None:
+        reasons["hourly_cost"] = absent("costs")
     figures["silent_reps"] = len(silent) if dataset.has("activities") else None
     if not dataset.has("activities"):
         cells["visits"] = float("nan")
@@ -196,7 +199,7 @@ def _of_effort(
     for column in ("visit_share", "misalignment"):
         cells[column] = cells["cell"].map(table.set_index("cell")[column])
     figures["misalignment_headroom"] = distance
-    return {"effort": verdicts.judged_effort(table, inside, cost, plan.hourly_cost(dataset), thresholds)}
+    return {"effort": verdicts.judged_effort(table, inside, cost, thresholds)}
 
 
 def _of_migration(

@@ -56,16 +56,14 @@ def who_does_not_log(dataset: Dataset, thresholds: Thresholds) -> frozenset[str]
 def by_cell(frame: pd.DataFrame, cells: pd.DataFrame, silent: frozenset[str]) -> tuple[pd.DataFrame, float]:
     """Visits against headroom by cell of known potential, and the misalignment D of the whole.
 
-    Customers of salespeople who do not log are left out of both sides. Columns: cell, revenue_class, potential_class,
-    segment, account_count, visits, visit_share, headroom, headroom_share, misalignment (visit share less headroom
-    share), effort_ratio (their quotient, missing where there is no headroom).
+    Customers of salespeople who do not log are left out of both sides. Columns: cell, segment, account_count, visits,
+    headroom, visit_share, headroom_share, misalignment (visit share less headroom share).
     """
     logged = frame[~frame["owner_id"].isin(silent)]
     sums = logged.groupby("cell")[["visits", "headroom"]].sum().reindex(list(KNOWN), fill_value=0.0)
-    table = cells.set_index("cell").loc[list(KNOWN), ["revenue_class", "potential_class", "segment", "account_count"]]
+    table = cells.set_index("cell").loc[list(KNOWN), ["segment", "account_count"]]
     table["visits"], table["headroom"] = sums["visits"], sums["headroom"]
     table["visit_share"] = sums["visits"] / sums["visits"].sum()
     table["headroom_share"] = sums["headroom"] / sums["headroom"].sum()
     table["misalignment"] = table["visit_share"] - table["headroom_share"]
-    table["effort_ratio"] = (table["visit_share"] / table["headroom_share"]).where(table["headroom_share"] > 0)
     return table.reset_index(), misalignment(sums["visits"], sums["headroom"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import pandas as pd
 
@@ -119,7 +117,7 @@ def targets(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns: owner_id, owner_name, held (net revenue of the year to repeat), captured (share of the headroom of a1, b1,
     c1), conquered (p1 x probability x mean revenue of a new customer), cell_target, official_target, target_gap
-    (official / cells - 1), is_ramping, and period_start and period_end of the official targets.
+    (official / cells - 1), is_ramping.
     """
     gain = frame["expected_gain"].fillna(0.0)
     parts = pd.DataFrame(
@@ -132,13 +130,11 @@ def targets(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
     )
     table = parts.dropna(subset="owner_id").groupby("owner_id").sum()
     table["cell_target"] = table.sum(axis=1)
-    official, period = _official(dataset)
-    table["official_target"] = official.reindex(table.index)
+    table["official_target"] = _official(dataset).reindex(table.index)
     table["target_gap"] = table["official_target"] / table["cell_target"].where(table["cell_target"] > 0) - 1
     reps = dataset.table("reps").set_index("rep_id").reindex(table.index)
     ramping = pd.Timestamp(month_start(dataset.as_of, 1 - dataset.conventions.ramp_months))
     table["is_ramping"] = reps["start_date"] >= ramping
-    table["period_start"], table["period_end"] = (np.datetime64(day, "ns") for day in period)
     table.insert(0, "owner_name", dataset.names("reps").reindex(table.index))
     return table.sort_values("cell_target", ascending=False, kind="stable").reset_index()
 
@@ -150,19 +146,19 @@ def _new_customer_revenue(frame: pd.DataFrame) -> float:
     return float(new.mean()) if len(new) else float(small.median()) if len(small) else 0.0
 
 
-def _official(dataset: Dataset) -> tuple[pd.Series, tuple[date | None, date | None]]:
-    """Revenue targets by salesperson, last version, over the last twelve months that they cover; and those months.
+def _official(dataset: Dataset) -> pd.Series:
+    """Revenue targets by salesperson, last version, over the last twelve months that they cover.
 
     A target that covers less than twelve months compares with nothing: empty.
     """
     table = dataset.table("targets")
     table = table[(table["metric"] == "revenue") & (table["entity_level"] == "rep")].dropna(subset="value")
     if table.empty or table["period_end"].isna().all():
-        return pd.Series(dtype=float), (None, None)
+        return pd.Series(dtype=float)
     last = table["period_end"].max()
     first = pd.Timestamp(month_start(last.date(), -11))
     table = table[(table["period_start"] >= first) & (table["period_end"] <= last)]
     if table.empty or table["period_start"].min() > first:
-        return pd.Series(dtype=float), (None, None)
+        return pd.Series(dtype=float)
     table = table.sort_values("version").drop_duplicates(["entity_id", "period_start", "period_end"], keep="last")
-    return table.groupby("entity_id")["value"].sum(), (first.date(), last.date())
+    return table.groupby("entity_id")["value"].sum()

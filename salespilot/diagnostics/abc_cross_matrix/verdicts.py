@@ -15,12 +15,10 @@ DEVELOPED = ("b1", "c1", "p1")
 CLASS_BASED = ("T10-R1", "T10-R2", "T10-R3", "T10-R4", "T10-R5", "T10-R7")
 
 
-def judged_effort(
-    table: pd.DataFrame, frame: pd.DataFrame, cost: pd.DataFrame, hourly: float, th: Thresholds
-) -> pd.DataFrame:
-    """The effort by cell with ``hours_released`` (visits beyond the policy, R1), ``cost_released`` and ``verdict``.
+def judged_effort(table: pd.DataFrame, frame: pd.DataFrame, cost: pd.DataFrame, th: Thresholds) -> pd.DataFrame:
+    """The effort by cell with ``hours_released`` (visits beyond the policy, R1) and ``verdict``.
 
-    ``verdict``: release, develop or keep. ``cost``: visit_hours and f2f_per_year by cell; ``hourly``: an hour's cost.
+    ``verdict``: release, develop or keep. ``cost``: visit_hours and f2f_per_year by cell.
     """
     beyond = (frame["visits"] - frame["cell"].map(cost["f2f_per_year"])).clip(lower=0)
     hours = (beyond * frame["cell"].map(cost["visit_hours"])).groupby(frame["cell"]).sum()
@@ -28,7 +26,6 @@ def judged_effort(
     is_under = table["visit_share"] < th.develop_ratio * table["headroom_share"]
     released = is_over & table["cell"].isin(RELEASED)
     table["hours_released"] = table["cell"].map(hours).fillna(0.0).where(released, 0.0)
-    table["cost_released"] = table["hours_released"] * hourly
     chosen = [released & (table["hours_released"] >= th.release_min_hours), is_under & table["cell"].isin(DEVELOPED)]
     table["verdict"] = np.select(chosen, ["release", "develop"], "keep")
     return table
@@ -137,6 +134,7 @@ def separates(axes: pd.DataFrame) -> bool:
 def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
     if result.effort is None:
         return
+    hourly = result.key_figures["hourly_cost"]
     named = result.candidates if result.candidates is not None else pd.DataFrame()
     for cell in result.effort.to_dict("records"):
         values = {"cell": cell["cell"].upper(), "n": int(cell["account_count"]), "visits": int(cell["visits"])}
@@ -144,7 +142,7 @@ def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
         if cell["verdict"] == "release":
             yield Finding(
                 NAME, "T10-R1", "release", Severity.WATCH, "segment", cell["cell"],
-                stake=_number(cell["cost_released"]), stake_kind="cost",
+                stake=None if hourly is None else hourly * cell["hours_released"], stake_kind="cost",
                 hours=cell["hours_released"], lead_days=th.lead_days, values=values | {"hours": cell["hours_released"]},
             )  # fmt: skip
         if cell["verdict"] == "develop":
