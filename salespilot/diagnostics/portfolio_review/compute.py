@@ -99,7 +99,7 @@ def _contacts(
     coverage.cover(frame, done, cells.policy(dataset), people["is_logging"], years, dataset.window.start)
     visits = done["f2f_count"].sum()
     travel = (
-        done["travel_minutes"].sum() / visits if done["travel_minutes"].sum() > 0 else thresholds.travel_min_default
+        done["travel_minutes"].sum() / visits if done["travel_minutes"].sum() > 0 else thresholds.default_travel_minutes
     )
     frame["hours_per_visit"] = frame["plan_hours"] + travel / 60
     timed = done["f2f_timed"] == done["f2f_count"]
@@ -170,8 +170,10 @@ def _costs(
 ) -> None:
     if "product_family" in dataset.columns("sales_lines"):
         frame["equipment_rate"] = effort.equipment(dataset, frame, thresholds, dataset.conventions.small_n_hide)
-    names = ("costs", "loss_makers", "loss_making_customers", "break_even_size", "visit_cost")
+    names = ("costs", "loss_makers", "loss_making_customers", "break_even_size")
     costs = effort.unit_costs(dataset, frame["owner_id"])
+    if costs is not None:
+        frame["visit_cost"] = costs["visit_cost"]
     if costs is None:
         missing |= dict.fromkeys(names, absent("costs"))
     elif "f2f_count" not in frame:
@@ -180,7 +182,6 @@ def _costs(
         missing |= dict.fromkeys(names, Reason("absent_column", {"table": "sales_lines", "column": "margin"}))
     else:
         orders = dataset.mart("order_rhythm").set_index("customer_id")["order_days"]
-        frame["visit_cost"] = costs["visit_cost"]
         effort.cost_to_serve(frame, costs, orders, thresholds.selling_share)
         parts["costs"] = effort.costs_by_class(frame)
         parts["break_even_size"] = _break_even(dataset, frame)

@@ -57,8 +57,8 @@ def reps(dataset: Dataset, activities: pd.DataFrame, customers: pd.DataFrame, th
     frame["revenue_ratio"] = revenue_a_day / _median(revenue_a_day, frame["role"], ranked, thresholds)
     frame["is_logging"] = ~(
         ranked
-        & (frame["activity_ratio"] < thresholds.silent_log_ratio)
-        & (frame["revenue_ratio"] >= thresholds.normal_revenue_ratio)
+        & (frame["activity_ratio"] < thresholds.silent_log_share)
+        & (frame["revenue_ratio"] >= thresholds.normal_revenue_share)
     )
     return frame
 
@@ -163,8 +163,8 @@ def service_zone(frame: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
         np.select(
             [
                 ~frame["is_logged"] | ((frame["target_f2f"] <= 0) & (frame["f2f_count"] == 0)),
-                frame["compliance"] < thresholds.secure_ratio,
-                extra & ~(frame["compliance"] < thresholds.over_service_ratio),
+                frame["compliance"] < thresholds.secure_visit_share,
+                extra & ~(frame["compliance"] < thresholds.over_service_factor),
             ],
             ["unknown", "under_served", "over_served"],
             "in_line",
@@ -178,7 +178,7 @@ def by_class(frame: pd.DataFrame, thresholds: Thresholds, small: int) -> pd.Data
 
     abc_class, customer_count, met_count, coverage_rate with coverage_low and coverage_high (Wilson 95 %), contact_rate
     (any mode), revenue_covered_share, potential_covered_share, compliance, over_service_rate,
-    is_on_target (the marks of the thresholds). Rates are NaN under ``small`` customers.
+    is_on_target (the marks of the thresholds). Rates of classes are NaN under ``small`` customers.
     """
     held = frame[frame["in_portfolio"]]
     keys = [*(word for word in "ABCZN" if (held["abc_class"] == word).any()), "total"]
@@ -186,7 +186,7 @@ def by_class(frame: pd.DataFrame, thresholds: Thresholds, small: int) -> pd.Data
     table = pd.DataFrame(rows)
     table["coverage_low"], table["coverage_high"] = wilson(table["met_count"], table["customer_count"])
     rates = [column for column in table if column not in ("abc_class", "customer_count", "met_count")]
-    table.loc[table["customer_count"] < small, rates] = np.nan
+    table.loc[(table["customer_count"] < small) & (table["abc_class"] != "total"), rates] = np.nan
     table["is_on_target"] = _on_target(table, thresholds)
     return table[
         [
@@ -209,11 +209,11 @@ def by_class(frame: pd.DataFrame, thresholds: Thresholds, small: int) -> pd.Data
 def _on_target(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     """A and B met, C contacted in any mode, and visits in line with the policy in total; missing elsewhere."""
     reached = {
-        "A": table["coverage_rate"] >= thresholds.coverage_min_a,
-        "B": table["coverage_rate"] >= thresholds.coverage_min_b,
-        "C": table["contact_rate"] >= thresholds.coverage_min_c,
-        "total": (table["compliance"] >= thresholds.compliance_min)
-        & (table["over_service_rate"] <= thresholds.over_service_max),
+        "A": table["coverage_rate"] >= thresholds.coverage_a_min_share,
+        "B": table["coverage_rate"] >= thresholds.coverage_b_min_share,
+        "C": table["contact_rate"] >= thresholds.coverage_c_min_share,
+        "total": (table["compliance"] >= thresholds.compliance_min_share)
+        & (table["over_service_rate"] <= thresholds.over_service_max_share),
     }
     verdict = pd.Series(pd.NA, index=table.index, dtype="boolean")
     for word, flags in reached.items():
@@ -274,6 +274,7 @@ def portfolios(frame: pd.DataFrame, people: pd.DataFrame, small: int) -> pd.Data
     table["compliance"] = _by_owner(target.clip(upper=done), held) / _by_owner(target, held)
     table["over_service_rate"] = _by_owner(held["over_service"], held) / _by_owner(done.astype(float), held)
     rates = [c for c in table.columns if c.startswith(("coverage_", "no_contact_")) and c != "no_contact_count"]
+    rates += ["compliance", "over_service_rate"]
     table.loc[(counts < small) | ~table["is_logging"], rates] = np.nan
     return table
 

@@ -86,7 +86,7 @@ def retained(now: pd.Series, before: pd.Series, segment: pd.Series) -> pd.DataFr
 def retention(frame: pd.DataFrame, small: int) -> pd.DataFrame:
     """`retained` in total (segment "total", first) and by class of the previous period; life_years = 1 / attrition.
 
-    Rates of fewer than ``small`` customers are NaN.
+    Rates of classes of fewer than ``small`` customers are NaN.
     """
     now, before = frame["net_revenue"], frame["net_revenue_previous"]
     whole = retained(now, before, pd.Series("total", index=frame.index))
@@ -94,7 +94,8 @@ def retention(frame: pd.DataFrame, small: int) -> pd.DataFrame:
     rows = pd.concat([whole, classes]).reindex(["total", "A", "B", "C"])
     counts = ["customers_previous", "customers_lost"]
     rows[counts] = rows[counts].fillna(0).astype(int)
-    return _counted(rows, small).rename_axis("segment").reset_index()
+    rows = pd.concat([rows.loc[["total"]], _counted(rows.drop("total"), small)])
+    return rows.rename_axis("segment").reset_index()
 
 
 def rep_retention(frame: pd.DataFrame, small: int) -> pd.DataFrame:
@@ -171,6 +172,6 @@ def eroding_by_season(
     for shift in range(1, thresholds.seasonal_shift_months + 1):
         now = values[:, shift : shift + period].sum(axis=1)
         before = values[:, shift + period : shift + 2 * period].sum(axis=1)
-        is_cured |= now > thresholds.erosion_ratio * before
+        is_cured |= now > thresholds.erosion_kept_share * before
     on_time = (candidates["buying_status"] == "on_time").to_numpy()
     return pd.Series(is_seasonal & is_cured & on_time, index=candidates.index)

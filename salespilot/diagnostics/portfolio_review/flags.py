@@ -15,7 +15,7 @@ def fallen(customers: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     Not those who are new, nor where the fall is this period's credit notes on the previous one's invoices, or the end
     of a one-off project.
     """
-    now, before, ratio = customers["net_revenue"], customers["net_revenue_previous"], thresholds.erosion_ratio
+    now, before, ratio = customers["net_revenue"], customers["net_revenue_previous"], thresholds.erosion_kept_share
     portfolio = before.groupby(customers["owner_id"].fillna("")).transform("sum")
     portfolio = portfolio.where(customers["owner_id"].notna(), before.sum())
     rest = before - customers["largest_line_previous"]
@@ -74,8 +74,8 @@ def _served(table: pd.DataFrame, customers: pd.DataFrame, thresholds: Thresholds
     table["secure"] = (
         customers["is_logged"]
         & (customers["abc_class"] == "A")
-        & (customers["compliance"] < thresholds.secure_ratio)
-        & (group_ratio < thresholds.secure_ratio)
+        & (customers["compliance"] < thresholds.secure_visit_share)
+        & (group_ratio < thresholds.secure_visit_share)
         & ~customers["is_one_off"]
     )
     left = customers["headroom"] / customers["potential_accessible"]
@@ -83,7 +83,7 @@ def _served(table: pd.DataFrame, customers: pd.DataFrame, thresholds: Thresholds
         customers["is_logged"]
         & (left <= thresholds.no_headroom_share)
         & (customers["over_service"] >= thresholds.over_service_min_visits)
-        & (customers["f2f_count"] >= thresholds.over_service_ratio * customers["target_f2f"])
+        & (customers["f2f_count"] >= thresholds.over_service_factor * customers["target_f2f"])
     )
     if "net_contribution" in customers:
         table["loss_making"] = (

@@ -68,7 +68,7 @@ def reallocation(
 def _gain(held: pd.DataFrame, lacking: pd.Series, years: float, thresholds: Thresholds) -> pd.Series:
     """Revenue a year that visits up to the policy would bring, by the response curve, within the headroom known."""
     target = held["target_f2f"].where(held["target_f2f"] > 0)
-    curve = (thresholds.response_none, thresholds.response_more, thresholds.response_max)
+    curve = (thresholds.response_none_share, thresholds.response_more_share, thresholds.response_max_share)
     now = response((held["f2f_count"] / target).fillna(1.0), *curve)
     then = response(((held["f2f_count"] + lacking) / target).fillna(1.0), *curve)
     gain = held["net_revenue"].clip(lower=0) / years * (then / now - 1)

@@ -93,7 +93,7 @@ class _Judge:
     def _loss(self) -> tuple[float, float, float]:
         """The share of a class A customer's revenue that a year takes away, and its bounds, as class A just showed;
         the default without history."""
-        usual = self.thresholds.loss_rate_default
+        usual = self.thresholds.default_loss_share
         return self.result.grounds.loss or (usual, usual / 2, usual * 2)
 
     def _at_risk(self, revenue: float) -> dict[str, Any]:
@@ -148,8 +148,8 @@ class _Judge:
                     "target": row.target_f2f if served else None,
                 },
                 stake=row.headroom * limits.capture_share,
-                stake_low=row.headroom * limits.capture_share_low,
-                stake_high=row.headroom * limits.capture_share_high,
+                stake_low=row.headroom * limits.capture_low_share,
+                stake_high=row.headroom * limits.capture_high_share,
                 **more,
             )
         for row in self._rows("growing_nugget", by="net_revenue_change"):
@@ -200,7 +200,7 @@ class _Judge:
         """R4: dormant, and once worth half of the customers who buy."""
         table = self.customers["order_probability"].dropna()
         alarms = stats.false_discovery_control(table.to_numpy()) if len(table) else table.to_numpy()
-        sure = set(table.index[alarms <= self.thresholds.false_discovery_rate])
+        sure = set(table.index[alarms <= self.thresholds.false_alarm_share])
         for row in self._rows("dormant", by="past_revenue"):
             has_rhythm = pd.notna(row.mean_gap_days)
             yield self._of_customer(
@@ -218,7 +218,7 @@ class _Judge:
                     "probability": math.ceil(row.order_probability * 1000) / 1000 if has_rhythm else None,
                 },
                 stake=row.past_yearly,
-                probability=self.thresholds.reactivation_probability,
+                probability=self.thresholds.reactivated_share,
             )
 
     def erosion(self) -> Iterable[Finding]:
@@ -317,7 +317,7 @@ class _Judge:
         if table.empty:
             return
         chance = stats.binom.sf(table["no_contact_count"] - 1, table["customer_count"], limit)
-        sure = stats.false_discovery_control(chance) <= self.thresholds.false_discovery_rate
+        sure = stats.false_discovery_control(chance) <= self.thresholds.false_alarm_share
         table = table.assign(is_sure=sure)
         table = table[(table["no_contact_share"] > limit) & (table["no_contact_shrunk"] > limit)]
         for row in _rows(table):
