@@ -77,7 +77,8 @@ def test_the_import_tests_have_teeth():
 
 
 def test_every_module_is_in_one_layer():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = packages | {path.stem for path in PACKAGE.glob("*.py")}
     assert modules <= {*IN, *JUDGE, *OUT, "__init__"}
 
 
