@@ -575,6 +575,10 @@ def test_sales_lines_alone_give_a_report_with_reasons():
     assert fired(found, "R1") | fired(found, "R2") | fired(found, "R3") | fired(found, "R6") == set()
 
 
+def test_key_figures_are_the_same_whatever_is_absent(demo):
+    assert set(of(lines(*BASE))[0].key_figures) == set(demo()[0].key_figures)
+
+
 def test_nothing_before_gives_no_retention():
     result, _ = of([row for row in BASE if row[1] >= "2025-07"])
     for name in ("retention_gross", "retention_net", "attrition_rate", "bridge"):

@@ -40,6 +40,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if (frame["net_revenue"] > 0).any():
         parts["curves"] = effort.concentration_curves(frame, effort_by_customer)
     figures = _figures(frame, sales, effort_by_customer, parts, dataset.conventions.dormant_factor)
+    figures |= dict.fromkeys(("misalignment_headroom_after", "hours_moved", "reallocation_gain"))
     if effort_by_customer is not None:
         parts["reallocation"], change = reallocation(frame, marks, years, thresholds)
         after = (frame["f2f_count"] + change).clip(lower=0) * _unit(effort_by_customer, frame)
