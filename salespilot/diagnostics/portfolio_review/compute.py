@@ -131,6 +131,7 @@ def _evolve(
 ) -> None:
     frame["is_seasonal_shift"] = False
     frame["is_comparable"] = False
+    frame["is_yearly"] = dataset.months >= 12
     if dataset.previous is None:
         for name in lists.OF_PREVIOUS:
             missing[name] = Reason("no_previous_period")

@@ -30,7 +30,7 @@ def reference_day(dataset: Dataset, history: pd.DataFrame) -> pd.Timestamp:
 
 
 def population(dataset: Dataset, history: pd.DataFrame) -> pd.DataFrame:
-    """Every customer of the portfolio: whoever ever bought, and whoever is listed or held as a customer.
+    """Every customer of the portfolio: whoever ever bought, and whoever the exports list as one.
 
     Indexed by customer_id: customer_name, parent_customer_id, group_id, status, sector_code, owner_id, owner_name,
     is_orphan (its salesperson has left), in_portfolio (held by a salesperson who is there). Prospects are left out.
@@ -39,9 +39,8 @@ def population(dataset: Dataset, history: pd.DataFrame) -> pd.DataFrame:
     owners = dataset.owners.set_index("customer_id").reindex(listed.index)
     has_bought = history.index.get_indexer(listed.index) >= 0
     is_customer = ((listed["status"] == "customer") | (listed["status"] == "lost")).to_numpy(dtype=bool)
-    is_known = owners["rep_id"].notna().to_numpy() | dataset.has("customers")
     is_ours = ~listed["is_intercompany"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-    kept = has_bought | (is_customer & is_known & is_ours)
+    kept = has_bought | (is_customer & is_ours & dataset.has("customers"))
     listed, owners = listed[kept], owners[kept]
     frame = pd.DataFrame(index=listed.index)
     frame["customer_name"] = listed["name"].fillna(pd.Series(listed.index, index=listed.index))

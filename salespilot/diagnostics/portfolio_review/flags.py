@@ -10,7 +10,7 @@ DECISIONS = ("reactivate", "secure", "shift", "cap", "intensify", "keep")
 
 
 def fallen(customers: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
-    """Those whose revenue fell, whatever the season: for real, and enough to weigh in their portfolio.
+    """Those whose revenue fell over whole years, whatever the season: for real, and enough to weigh in their portfolio.
 
     Not those who are new, nor where the fall is this period's credit notes on the previous one's invoices, or the end
     of a one-off project.
@@ -24,7 +24,8 @@ def fallen(customers: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     is_project &= (rest > 0) | customers["mean_gap_days"].isna()
     is_project_end = is_project & (now > ratio * rest)
     return (
-        (before > 0)
+        customers["is_yearly"]
+        & (before > 0)
         & (now <= ratio * before)
         & (customers["positive_revenue"] <= ratio * (before - customers["credits"]))
         & (before - now >= thresholds.erosion_rep_share * portfolio)
@@ -61,6 +62,7 @@ def flags(customers: pd.DataFrame, thresholds: Thresholds, is_separating: bool) 
         & (customers["growth_rate"] >= thresholds.nugget_growth_share)
         & (grown >= thresholds.nugget_growth_min)
         & customers["is_comparable"]
+        & customers["is_yearly"]
         & ~customers["is_one_off"]
     )
     if "f2f_count" in customers:
