@@ -66,7 +66,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         decisions=lists.decisions(shown),
         decided=lists.decided(shown),
         **{name: _of_rep(parts.get(name), parameters.rep, lists.BY_REP.get(name)) for name in lists.OPTIONAL},
-        key_figures=_clean(figures | _headlines(frame, parts)),
+        key_figures=_clean(figures | _headlines(frame, shown, parts)),
         not_computable=missing,
         grounds=Grounds(
             customers=shown,
@@ -253,7 +253,7 @@ def _figures(
     return figures | _effort_figures(frame, spent, parts)
 
 
-def _headlines(frame: pd.DataFrame, parts: dict[str, Any]) -> Figures:
+def _headlines(frame: pd.DataFrame, shown: pd.DataFrame, parts: dict[str, Any]) -> Figures:
     """Figures that the titles of the pictures tell."""
     bridge, deciles, sleeping = parts.get("bridge"), parts.get("deciles"), parts.get("sleeping")
     amount = {} if bridge is None else bridge.set_index("step")["bridge_amount"].to_dict()
@@ -262,7 +262,7 @@ def _headlines(frame: pd.DataFrame, parts: dict[str, Any]) -> Figures:
         "revenue_gained": sum(amount.get(step, 0.0) for step in evolution.GAINS) if amount else None,
         "revenue_eroded": -sum(amount.get(step, 0.0) for step in evolution.LOSSES) if amount else None,
         "sleeping_amount": None if sleeping is None else float(sleeping["sleeping_amount"].sum()),
-        "decided_customers": int((frame["decision"] != "keep").sum()),
+        "decided_customers": int((shown["decision"] != "keep").sum()),
         "top_decile_revenue_share": None,
         "top_decile_visits_share": None,
         "under_served_customers": None,
