@@ -115,7 +115,7 @@ def test_reports_not_run_are_listed_with_the_reason(tmp_path, book, client):
 
 def test_the_verdict_on_the_data_stands_on_top(tmp_path, book, client):
     verdicts = {"a": Verdict.FIT, "b": Verdict.FIT, "c": Verdict.RESERVES, "d": Verdict.UNFIT, "e": Verdict.NOT_FED}
-    fitness = Fitness({name: Judgement(name, verdict) for name, verdict in verdicts.items()}, (), ())
+    fitness = Fitness({name: Judgement(name, verdict) for name, verdict in verdicts.items()}, ())
     entries = [entry(), entry("data_fitness", title="Données", found=())]
     page = make(tmp_path, entries, book, client, fitness)
     counts = [word for word in page.words if re.search(r"\u202f: \d$", word)]
