@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from salespilot.tables import TABLES
 
 __all__ = ["Intake", "IntakeError", "Issue", "SourceCount", "read"]
 
-MEMORY = "640MB"  # of DuckDB; what does not fit goes to disk
+MEMORY_MB = (640, 1536)  # of DuckDB, by the size of the exports; what does not fit goes to disk
 REJECTS = "rejects.csv"
 
 
@@ -84,7 +85,8 @@ def _read(
     columns: dict[str, tuple[str, ...]] = {}
     counts: list[SourceCount] = []
     wanted = corrections.load(client)
-    with _connect(work) as connection:
+    size = sum(path.stat().st_size for path in gathered.digests)
+    with _connect(work, size) as connection:
         assemblies = _assemblies(connection, gathered, reader, databases, wanted, issues)
         for table, assembly in assemblies.items():
             signs.settle(assembly)
@@ -104,11 +106,16 @@ def _read(
     return cache.save(client, made, tables)
 
 
-def _connect(work: Path) -> Any:
+def _connect(work: Path, size: int) -> Any:
+    """A DuckDB for exports of ``size`` bytes, that reads and writes nothing outside ``work``."""
     connection = duckdb.connect()
+    low, high = MEMORY_MB
+    memory = min(max(low, size >> 20), high)
     connection.execute(f"set temp_directory = '{str(work / 'spill').replace(chr(39), chr(39) * 2)}'")
-    connection.execute(f"set memory_limit = '{MEMORY}'")
+    connection.execute(f"set memory_limit = '{memory}MB'")
     connection.execute("set preserve_insertion_order = false")
+    with suppress(duckdb.InvalidInputException):  # refused in a kernel without widgets, which has no bar anyway
+        connection.execute("set enable_progress_bar = false")
     connection.execute("set timezone = 'UTC'")
     connection.execute("set python_enable_replacements = false")
     connection.execute(f"set allowed_directories = ['{str(work).replace(chr(39), chr(39) * 2)}']")

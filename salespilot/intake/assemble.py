@@ -23,6 +23,8 @@ from salespilot.intake.source import Export
 from salespilot.intake.words import named, quoted
 from salespilot.tables import TABLES, Table
 
+VIEWED = 300_000  # rows
+PARQUET = "format parquet, parquet_version v2, dictionary_size_limit 10000"  # delta encodings: smaller and faster
 SORTED = {"sales_lines": ("rep_id_booked", "customer_id", "invoice_date")}
 
 
@@ -133,11 +135,15 @@ class Assembly:
                 f" from {part.relation.view} r {joined(part.reading.plans)} where {part.sifted.keeps}"
             )
             start += len(part.relation.exports)
-        self.connection.execute(f"create temp table {self.rows} as {' union all by name '.join(selects)}")
+        # Rows of large exports are not copied into DuckDB: they stay a view of the text until they are written.
+        self.is_view = sum(export.records for export in self.exports) > VIEWED
+        kind = "view" if self.is_view else "table"
+        self.connection.execute(f"create temp {kind} {self.rows} as {' union all by name '.join(selects)}")
         if self.table.made_key and self.has_own_key:
             key = self.table.key[0]
             if self.fetch(f"select 1 from {self.rows} where {key} is null limit 1"):
                 made = f"{self._stems()}[_export + 1] || ':' || _record"
+                self.hold()
                 self.connection.execute(f"update {self.rows} set {key} = {made} where {key} is null")
 
     def _made(self, part: Part, start: int) -> str:
@@ -167,8 +173,14 @@ class Assembly:
     def replace_rows(self, query: str) -> None:
         """Put the answer of a query in the place of the rows."""
         self.connection.execute(f"create or replace temp table {self.rows}_next as {query}")
-        self.connection.execute(f"drop table {self.rows}")
+        self.connection.execute(f"drop {'view' if self.is_view else 'table'} {self.rows}")
         self.connection.execute(f"alter table {self.rows}_next rename to {self.rows}")
+        self.is_view = False
+
+    def hold(self) -> None:
+        """Have the rows as a table that can be changed."""
+        if self.is_view:
+            self.replace_rows(f"select * from {self.rows}")
 
     def set_aside(self, condition: str, reason: str) -> tuple[int, Decimal]:
         """Set aside the rows that meet a condition; returns how many and their weight."""
@@ -178,6 +190,7 @@ class Assembly:
         for export, rows, amount in counted:
             self.tallies[export].add(reason, rows, amount)
         if counted:
+            self.hold()
             self.connection.execute(f"delete from {self.rows} where {condition}")
         return sum(row[1] for row in counted), sum((row[2] or Decimal(0) for row in counted), Decimal(0))
 
@@ -208,8 +221,10 @@ class Assembly:
         sort = f" order by {', '.join(order)}" if order else ""
         self.connection.execute(
             f"copy (select {', '.join(named(c) for c in self.columns)} from {self.rows}{sort})"
-            f" to {quoted(path)} (format parquet)"
+            f" to {quoted(path)} ({PARQUET})"
         )
+        if self.is_view:  # what follows looks at the written table, not at the text again
+            self.connection.execute(f"create or replace temp view {self.rows} as from read_parquet({quoted(path)})")
         return path
 
     def counts(self) -> list[SourceCount]:

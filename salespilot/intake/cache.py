@@ -40,7 +40,13 @@ def code_digest() -> str:
 
 def fingerprint(client: Client, parts: Iterable[object]) -> str:
     """The name of a state of the client: of its exports (``parts``: their names and hashes) and of their reading."""
-    settings: list[object] = [client.currency, client.exported_on, client.complete_until, client.sources, client.control]
+    settings: list[object] = [
+        client.currency,
+        client.exported_on,
+        client.complete_until,
+        client.sources,
+        client.control,
+    ]
     settings.append(client.first_fiscal_month)
     text = repr([code_digest(), settings, list(parts)])
     return hashlib.sha256(text.encode()).hexdigest()[:20]

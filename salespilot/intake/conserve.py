@@ -12,7 +12,7 @@ from typing import Any
 
 from salespilot.intake.plan import Plan, joined
 from salespilot.intake.relation import Relation
-from salespilot.intake.words import named, quoted
+from salespilot.intake.words import quoted
 from salespilot.tables import Table
 
 TOTAL = (
@@ -90,7 +90,7 @@ def _reason(
     labelled: Sequence[Plan],
 ) -> str:
     """SQL: why an odd row is no data; null when it is data after all."""
-    cells = [f"trim(r.{named(h)})" for h in relation.headers]
+    cells = [f"trim({relation.cell(h)})" for h in relation.headers]
     filled = " + ".join(f"({cell} <> '')::int" for cell in cells)
     figures = " + ".join(f"regexp_full_match({cell}, {quoted(FIGURE)})::int" for cell in cells)
     heads = " + ".join(

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from salespilot.client import FILE, Client, ClientError, Source
-from salespilot.intake import presets
+from salespilot.intake import native, presets
 from salespilot.intake.cache import digest
 from salespilot.intake.model import IntakeError, Issue
 from salespilot.intake.sniff import Layout, SniffError, layout, models
-from salespilot.intake.source import Export, machine_text, read_export, write_rows
+from salespilot.intake.source import Export, machine_text, read_export
+from salespilot.intake.store import ARROW, show, suffix, write_rows
 from salespilot.intake.words import named, normal
 from salespilot.tables import TABLES
 
@@ -136,24 +137,33 @@ class Reader:
     def exports(self, feed: Feed, issues: list[Issue]) -> list[Export]:
         """The files of one source as text; one that cannot be read is an issue that blocks its table."""
         found = []
+        sharing = [path for other in self.gathered.feeds for path in other.files]
         for path in feed.files:
+            alone = sharing.count(path) == 1 and path.stat().st_size >= native.WORTH_BYTES
             try:
-                found.append(self._export(path, feed.source.hints))
+                found.append(self._export(path, feed.source.hints, feed=feed if alone else None))
             except (IntakeError, SniffError) as error:
                 values = {"effect": "blocks", "reason": str(error)}
                 issues.append(Issue("unreadable_file", feed.source.table, self._name(path), None, 0, None, values))
         return found
 
-    def _export(self, path: Path, hints: Mapping[str, object], model: str | None = None) -> Export:
+    def _export(
+        self, path: Path, hints: Mapping[str, object], model: str | None = None, feed: Feed | None = None
+    ) -> Export:
+        """One file as text; its numbers as numbers where it is large and ``feed`` alone uses it."""
         hints = {**hints, **({"model": model} if model else {})}
         key = (path, tuple(sorted((k, str(v)) for k, v in hints.items() if k not in ("decimal", "date_order"))))
         if key not in self.read:
             if self.progress:
                 self.progress(path.name, self.done, self.total)
             found = layout(path, hints)
-            text = self.texts / f"{len(self.read)}.arrow"
+            text = self.texts / f"{len(self.read)}{suffix(path.stat().st_size)}"
             stem = self._stem(path)
-            self.read[key] = read_export(path, self._name(path), stem, self.gathered.digests[path], found, text)
+            numeric = native.Native({})
+            if feed and found.format == "csv":
+                numeric = native.guess(path, found, feed.source, TABLES[feed.source.table], feed.columns(found.headers))
+            sha = self.gathered.digests[path]
+            self.read[key] = read_export(path, self._name(path), stem, sha, found, text, numeric)
             self.done += 1
         return self.read[key]
 
@@ -176,7 +186,7 @@ class Reader:
         views = []
         for path in feed.files:
             for name, export in self._views(path, feed.source.hints):
-                connection.register(f"export {name}", export.arrow())
+                show(connection, f"export {name}", export.text)
                 connection.execute(f"create or replace view {named(name)} as select * from {named(f'export {name}')}")
                 views.append(name)
         try:
@@ -201,7 +211,7 @@ class Reader:
 
     def _answer(self, stem: str, label: str, names: list[str], sha: str, rows: Any, batches: Any) -> Export:
         made = Layout("parquet", None, None, 0, None, None, tuple(names))
-        text = self.texts / f"{stem}.arrow"
+        text = self.texts / f"{stem}{ARROW}"
         count = write_rows(text, names, rows or (), batches)
         return Export(Path(label), label, stem, sha, made, text, count)
 

@@ -10,6 +10,7 @@ from salespilot.intake.model import Issue, Reject, money
 from salespilot.intake.rejects import MOST
 
 REPEATED = "repeated_rows"
+TELLING = ("invoice_id", "product_id", "amount_net", "customer_id", "done_date", "quantity")  # rarely the same
 
 
 def settle(assembly: Assembly) -> None:
@@ -103,13 +104,14 @@ def _duplicates(assembly: Assembly) -> None:
     if not columns:
         return
     same = ", ".join(columns)
-    # A hash finds the few candidates; only those are compared in full.
-    hashed = f"select hash({same}) as h from {assembly.rows} group by h having count(*) > 1"
+    # A hash of the telling columns finds the few candidates; only those are compared in full.
+    telling = ", ".join([c for c in TELLING if c in columns] or columns)
+    hashed = f"select hash({telling}) as h from {assembly.rows} group by h having count(*) > 1"
     if not assembly.fetch(f"{hashed} limit 1"):
         return
     assembly.connection.execute(
         f"create or replace temp table {REPEATED} as select *, row_number() over (partition by {same} order by _export,"
-        f" _record) as place from {assembly.rows} where hash({same}) in ({hashed})"
+        f" _record) as place from {assembly.rows} where hash({telling}) in ({hashed})"
     )
     counted = assembly.fetch(
         f"select _export, count(*), sum({assembly.priced}) from {REPEATED} where place > 1 group by all order by all"
@@ -122,6 +124,7 @@ def _duplicates(assembly: Assembly) -> None:
     for export, rows, amount in dropped:
         assembly.tallies[export].add("duplicate", rows, amount)
     if dropped:
+        assembly.hold()
         assembly.connection.execute(
             f"delete from {assembly.rows} where (_export, _record) in (select (_export, _record) from {REPEATED}"
             f" where place > 1 and _export in ({_listed(droppable)}))"

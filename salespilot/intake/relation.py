@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from salespilot.intake.source import Export
+from salespilot.intake.store import show
 from salespilot.intake.words import named, normal, quoted
 
 
@@ -21,12 +22,19 @@ class Relation:
 
     ``headers``  the names of the view's columns.
     ``given``    for each header, the positions of the files that have it.
+    ``numeric``  headers that are numbers already, null where the cell is empty, in all files alike.
     """
 
     view: str
     exports: tuple[Export, ...]
     headers: tuple[str, ...]
     given: Mapping[str, frozenset[int]]
+    numeric: Mapping[str, str] = field(default_factory=dict)
+
+    def cell(self, header: str) -> str:
+        """SQL of a cell as text, over ``r``."""
+        reference = f"r.{named(header)}"
+        return f"coalesce(cast({reference} as varchar), '')" if header in self.numeric else reference
 
     def find(self, written: str) -> str | None:
         """The header that a name means; None when no file has it."""
@@ -64,13 +72,30 @@ def relate(connection: Any, view: str, exports: Sequence[Export]) -> Relation:
             canonical.setdefault(key, header)
         own.append(mine)
     given = {name: frozenset(n for n, mine in enumerate(own) if key in mine) for key, name in canonical.items()}
+    numeric = _numeric(exports, canonical, own)
     parts = []
     for number, (export, mine) in enumerate(zip(exports, own, strict=True)):
         source = f"{view}_{number}"
-        connection.register(source, export.arrow())
-        chosen = ", ".join(
-            f"{named(mine[key]) if key in mine else repr('')} as {named(name)}" for key, name in canonical.items()
-        )
+        show(connection, source, export.text)
+        cells = []
+        for key, name in canonical.items():
+            cell = named(mine[key]) if key in mine else "''"
+            if key in mine and mine[key] in export.numeric and name not in numeric:
+                cell = f"coalesce(cast({cell} as varchar), '')"  # another file has this column as text
+            cells.append(f"{cell} as {named(name)}")
+        chosen = ", ".join(cells)
         parts.append(f"select {number}::smallint as _file, _record{', ' + chosen if chosen else ''} from {source}")
     connection.execute(f"create or replace view {view} as {' union all '.join(parts)}")
-    return Relation(view, tuple(exports), tuple(canonical.values()), given)
+    return Relation(view, tuple(exports), tuple(canonical.values()), given, numeric)
+
+
+def _numeric(
+    exports: Sequence[Export], canonical: Mapping[str, str], own: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
+    """The headers that are numbers in every file: header -> the widest of their types."""
+    found = {}
+    for key, name in canonical.items():
+        kinds = {export.numeric.get(mine.get(key, "")) for export, mine in zip(exports, own, strict=True)}
+        if None not in kinds:
+            found[name] = max(str(kind) for kind in kinds)
+    return found

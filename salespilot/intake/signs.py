@@ -66,6 +66,7 @@ def settle(assembly: Assembly) -> None:
     else:
         wrong = [c for n, c in enumerate(columns) if rows[0][2 * n] and not rows[0][2 * n + 1]]
         assigned = ", ".join(f"{column} = -{column}" for column in wrong)
+        assembly.hold()
         assembly.connection.execute(f"update {assembly.rows} set {assigned} where doc_type = 'credit_note'")
         values = {"effect": "weakens", "columns": ", ".join(wrong)}
         issue = Issue("credit_sign_negated", SALES, None, "amount_net", positive, amount, values)
