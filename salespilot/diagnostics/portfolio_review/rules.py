@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from salespilot.diagnostics.portfolio_review.flags import flags
 from salespilot.diagnostics.portfolio_review.result import Result
@@ -198,6 +197,8 @@ class _Judge:
 
     def dormant(self) -> Iterable[Finding]:
         """R4: dormant, and once worth half of the customers who buy."""
+        from scipy import stats  # half a second to load, for who judges and not for who only measures
+
         table = self.customers["order_probability"].dropna()
         alarms = stats.false_discovery_control(table.to_numpy()) if len(table) else table.to_numpy()
         sure = set(table.index[alarms <= self.thresholds.false_alarm_share])
@@ -309,6 +310,8 @@ class _Judge:
 
     def uncovered(self) -> Iterable[Finding]:
         """R8: too many customers of one portfolio without any contact."""
+        from scipy import stats
+
         table = self.result.grounds.people
         if table is None or (self.result.grounds.activity_years or 0.0) < ENOUGH_YEARS:
             return
