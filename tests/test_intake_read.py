@@ -20,6 +20,17 @@ from hypothesis import strategies as st
 from intake_kit import LINES, client, codes, issue, rows, take
 
 from salespilot.client import ClientError
+from salespilot.intake import assemble, native, store
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large exports go another way (numbers while parsing, text as Parquet, rows as a view) to the same end."""
+    if request.param == "large":
+        monkeypatch.setattr(native, "WORTH_BYTES", 0)
+        monkeypatch.setattr(store, "LARGE_BYTES", 0)
+        monkeypatch.setattr(assemble, "VIEWED", -1)
+
 
 CSV = "Facture;Date;Client;Montant\n"
 GOOD = CSV + "F1;31/01/2024;0042;1 234,50 €\nF2;15/02/2024;0043;-12,00\n"

@@ -117,7 +117,7 @@ def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:
         spoilt=spoilt or (_is_foreign(layout) and holds(text, "\ufffd")),
         odd_blanks=odd_blanks,
         composed=_is_western(layout),
-        numeric={header: str(kind) for header, kind in native.types.items()},
+        numeric={header: "" if kind == pa.int64() else native.mark for header, kind in native.types.items()},
     )
 
 

@@ -32,6 +32,13 @@ class Figures:
         if votes is not None:
             by_file[file] = votes
 
+    def know(self, name: str, mark: str) -> None:
+        """Take note that a column is read already, and which decimal mark it proves."""
+        votes = Votes()
+        if mark:
+            votes.proof[mark] = 1
+        self.votes[name] = {0: votes}
+
     def look(self, name: str, text: str, files: Sequence[int]) -> None:
         """Look at the shapes of a column in the files whose counts did not settle it."""
         files = [file for file in files if file not in self.votes.setdefault(name, {})]

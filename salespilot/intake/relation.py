@@ -22,7 +22,8 @@ class Relation:
 
     ``headers``  the names of the view's columns.
     ``given``    for each header, the positions of the files that have it.
-    ``numeric``  headers that are numbers already, null where the cell is empty, in all files alike.
+    ``numeric``  headers that are numbers already in all files, null where the cell is empty -> the decimal mark that
+                 they prove ("" where none).
     """
 
     view: str
@@ -92,10 +93,10 @@ def relate(connection: Any, view: str, exports: Sequence[Export]) -> Relation:
 def _numeric(
     exports: Sequence[Export], canonical: Mapping[str, str], own: Sequence[Mapping[str, str]]
 ) -> dict[str, str]:
-    """The headers that are numbers in every file: header -> the widest of their types."""
+    """The headers that are numbers in every file -> a decimal mark that they prove."""
     found = {}
     for key, name in canonical.items():
-        kinds = {export.numeric.get(mine.get(key, "")) for export, mine in zip(exports, own, strict=True)}
-        if None not in kinds:
-            found[name] = max(str(kind) for kind in kinds)
+        marks = [export.numeric.get(mine.get(key, "")) for export, mine in zip(exports, own, strict=True)]
+        if None not in marks:
+            found[name] = max(str(mark) for mark in marks)
     return found

@@ -41,7 +41,8 @@ class Export:
     ``misfits``   rows with more filled cells than there are columns: (record, the raw line).
     ``spoilt``    whether bytes that are not of the encoding were replaced by U+FFFD.
     ``odd_blanks``  whether cells may hold blanks other than plain spaces (tabs, no-break spaces).
-    ``numeric``   headers whose cells the reader has turned into numbers; empty ones are null.
+    ``numeric``   headers whose cells the reader has turned into numbers, empty ones null -> the decimal mark they
+                  prove ("" where all are whole).
     ``composed``  whether all text is Unicode NFC already, as that of the old Western encodings is.
     """
 

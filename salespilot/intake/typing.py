@@ -39,6 +39,7 @@ def read(scope: Scope, columns: Mapping[str, str]) -> Reading:
     for name, (text, given, header) in texts.items():
         column, written = scope.table[name], columns[name]
         if header in scope.relation.numeric:
+            typist.figures.know(name, scope.relation.numeric[header])
             plans.append(_native(scope, column, written, header, given))
         elif column.type in DAYS:
             dated.append(days.Dated(column, written, header, text, given))
