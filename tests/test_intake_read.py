@@ -6,6 +6,8 @@ import csv
 import gzip
 import json
 import os
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -755,3 +757,23 @@ def test_every_row_goes_somewhere(tmp_path_factory: pytest.TempPathFactory, tabl
         assert made.counts[0].rows_read == sum(1 for _ in csv.reader(stream, delimiter=";")) - 1
     price = duckdb.sql(f"select sum(amount_net) from '{made.tables['sales_lines']}'").fetchall()[0][0]
     assert made.counts[0].amount_kept == float(price or 0)
+
+
+def test_an_old_customer_is_no_absurdity(tmp_path: Path) -> None:
+    toml = DEALS.split("[source.columns]")[0].replace("opportunities", "customers")
+    toml += '[source.columns]\ncustomer_id = "Code"\ncreated_date = "Le"\n'
+    made = take(client(tmp_path, toml, a__csv="Code;Le\nC1;31/01/1985\n"))
+    assert rows(made, "customer_id, created_date", "customers") == [("C1", date(1985, 1, 31))]
+
+
+def test_two_runs_at_once_read_the_same(tmp_path: Path) -> None:
+    lines = "".join(f"F{n};31/01/2024;C{n % 50};{n},50\n" for n in range(20_000))
+    folder = client(tmp_path, a__csv=CSV + lines)
+    code = f"import salespilot.client as c, salespilot.intake as i; print(i.read(c.load({str(folder)!r})).counts)"
+    runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = [run.communicate(timeout=120)[0] for run in runs]
+    assert all(run.returncode == 0 for run in runs)
+    assert len(set(answers)) == 1
+    assert "rows_kept=20000" in answers[0]
+    assert [p.name for p in (tmp_path / ".salespilot").iterdir()] == ["tables"]
+    assert len(list((tmp_path / ".salespilot" / "tables").iterdir())) == 1

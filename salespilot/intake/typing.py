@@ -34,12 +34,14 @@ def read(scope: Scope, columns: Mapping[str, str]) -> Reading:
     typist = _Typist(scope)
     texts, computed = typist.resolve(columns)
     typist.count({name: text for name, (text, _, h) in texts.items() if h not in scope.relation.numeric})
+    for name, (_, _, header) in texts.items():
+        if header in scope.relation.numeric:
+            typist.figures.know(name, scope.relation.numeric[header])
     plans: list[Plan | None] = []
     dated = []
     for name, (text, given, header) in texts.items():
         column, written = scope.table[name], columns[name]
         if header in scope.relation.numeric:
-            typist.figures.know(name, scope.relation.numeric[header])
             plans.append(_native(scope, column, written, header, given))
         elif column.type in DAYS:
             dated.append(days.Dated(column, written, header, text, given))
