@@ -82,43 +82,23 @@ def order_rhythm(sales_lines: Frame, start: date, end: date) -> Frame:
     )
 
 
-def customer_months(sales_lines: Frame, start: date, end: date) -> Frame:
-    """One row a customer and month: ``month_index`` (12·year + month), net_revenue, margin."""
+def _months(sales_lines: Frame, key: str, start: date, end: date) -> Frame:
     return (
         _between(sales_lines, "invoice_date", start, end)
         .with_columns(month_index=nw.col("invoice_date").dt.year() * 12 + nw.col("invoice_date").dt.month())
-        .group_by("customer_id", "month_index")
+        .group_by(key, "month_index")
         .agg(net_revenue=_money("amount_net"), margin=_money("margin"))
     )
+
+
+def customer_months(sales_lines: Frame, start: date, end: date) -> Frame:
+    """One row a customer and month: ``month_index`` (12·year + month), net_revenue, margin."""
+    return _months(sales_lines, "customer_id", start, end)
 
 
 def rep_months(sales_lines: Frame, start: date, end: date) -> Frame:
     """One row a salesperson booked on the lines and month: ``month_index``, net_revenue, margin."""
-    return (
-        _between(sales_lines, "invoice_date", start, end)
-        .with_columns(month_index=nw.col("invoice_date").dt.year() * 12 + nw.col("invoice_date").dt.month())
-        .group_by("rep_id_booked", "month_index")
-        .agg(net_revenue=_money("amount_net"), margin=_money("margin"))
-    )
-
-
-def customer_reps(sales_lines: Frame, start: date, end: date) -> Frame:
-    """One row a customer and salesperson booked on its lines: net_revenue, last_date."""
-    return (
-        _between(sales_lines, "invoice_date", start, end)
-        .group_by("customer_id", "rep_id_booked")
-        .agg(net_revenue=_money("amount_net"), last_date=nw.col("invoice_date").max())
-    )
-
-
-def customer_deliveries(sales_lines: Frame, start: date, end: date) -> Frame:
-    """One row a customer billed and another one delivered for it: net_revenue."""
-    return (
-        _between(sales_lines, "invoice_date", start, end)
-        .filter(nw.col("delivery_customer_id") != nw.col("customer_id"))
-        .group_by("customer_id", "delivery_customer_id")
-        .agg(net_revenue=_money("amount_net"))
-    )
+    return _months(sales_lines, "rep_id_booked", start, end)
 
 
 def customer_families(sales_lines: Frame, start: date, end: date) -> Frame:
@@ -190,7 +170,6 @@ MARTS: Mapping[str, tuple[str, Callable[[Frame, date, date], Frame]]] = MappingP
         "order_rhythm": ("sales_lines", order_rhythm),
         "customer_months": ("sales_lines", customer_months),
         "rep_months": ("sales_lines", rep_months),
-        "customer_reps": ("sales_lines", customer_reps),
         "customer_deliveries": ("sales_lines", customer_deliveries),
         "customer_families": ("sales_lines", customer_families),
         "customer_contacts": ("activities", customer_contacts),
