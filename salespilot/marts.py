@@ -101,6 +101,16 @@ def rep_months(sales_lines: Frame, start: date, end: date) -> Frame:
     return _months(sales_lines, "rep_id_booked", start, end)
 
 
+def customer_deliveries(sales_lines: Frame, start: date, end: date) -> Frame:
+    """One row a customer billed and another one delivered for it: net_revenue."""
+    return (
+        _between(sales_lines, "invoice_date", start, end)
+        .filter(nw.col("delivery_customer_id") != nw.col("customer_id"))
+        .group_by("customer_id", "delivery_customer_id")
+        .agg(net_revenue=_money("amount_net"))
+    )
+
+
 def customer_families(sales_lines: Frame, start: date, end: date) -> Frame:
     """One row a customer and product family: net_revenue."""
     return (
