@@ -17,7 +17,6 @@ import pandas as pd
 from salespilot.inference import gini
 
 T = TypeVar("T")
-CLASSES = ("A", "B", "C", "Z", "N")
 TIE = 1e-9
 
 

@@ -9,8 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-ASIDE = ("title", "total", "repeated_header", "blank", "duplicate", "intercompany")
-
 
 class IntakeError(ValueError):
     """An export cannot be read at all; the message names it, says why and what to do."""

@@ -15,7 +15,6 @@ from salespilot.diagnostics.portfolio_review.settings import NAME, Thresholds
 from salespilot.finding import Finding, Severity, Value
 
 RECEIVERS = 3
-MONEY = ("stake", "stake_low", "stake_high", "hours")
 ENOUGH_YEARS = 0.75
 WEIGHT = {Severity.ALERT: 0, Severity.WATCH: 1, Severity.GOOD: 2}
 
