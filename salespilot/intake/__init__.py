@@ -110,7 +110,7 @@ def _connect(work: Path, size: int) -> Any:
     """A DuckDB for exports of ``size`` bytes, that reads and writes nothing outside ``work``."""
     connection = duckdb.connect()
     low, high = MEMORY_MB
-    memory = min(max(low, size >> 20), high)
+    memory = min(max(low, 3 * (size >> 20) // 4), high)
     connection.execute(f"set temp_directory = '{str(work / 'spill').replace(chr(39), chr(39) * 2)}'")
     connection.execute(f"set memory_limit = '{memory}MB'")
     connection.execute("set preserve_insertion_order = false")
