@@ -187,6 +187,16 @@ def test_a_frame_without_rows_gives_a_quiet_note(name):
 
 
 @pytest.mark.parametrize("name", FORMS)
+def test_a_frame_without_values_does_no_harm(name):
+    form, sample, options = FORMS[name]
+    frame = sample()
+    for column in frame.select_dtypes("number"):
+        if column not in ("rank", "decile"):
+            frame[column] = float("nan")
+    assert_whole(form(frame, FR, **options))
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_one_row_is_enough(name):
     form, sample, options = FORMS[name]
     assert_whole(form(sample().iloc[[1]], FR, **options))

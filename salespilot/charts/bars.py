@@ -31,6 +31,8 @@ def bars(
     ``highlight``: a column of flags; these bars are dark, the others pale.
     """
     frame = frame.dropna(subset=[x])
+    if frame.empty:
+        return style.blank(book)
     total = len(frame)
     frame = frame.head(limit)
     kind = book.format_of(x)

@@ -52,7 +52,7 @@ def _write(axes: Axes, book: Phrasebook, column: str, values: pd.Series) -> None
                 fontsize=8,
                 path_effects=style.halo(),
             )
-    top, bottom = max(values.max(), 0), min(values.min(), 0)
+    top, bottom = max(0, values.max()), min(0, values.min())  # 0 first: NaN, where all are missing, loses
     axes.set_ylim(bottom - (0.2 * (top - bottom) if bottom < 0 else 0), top + 0.2 * (top - bottom) or 1)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

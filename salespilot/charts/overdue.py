@@ -31,6 +31,8 @@ def overdue(
     ``amount``: a measure written at the end of the row.
     """
     frame = frame.dropna(subset=[x])
+    if frame.empty:
+        return style.blank(book)
     total = len(frame)
     frame = frame.head(limit)
     drawn, axes = style.figure(2.0 + 0.52 * max(len(frame), 2))

@@ -32,6 +32,8 @@ def pareto(
     ``marks``: shares at which a dotted line crosses.
     """
     frame = frame.dropna(subset=[x, y]).sort_values(x)
+    if frame.empty:
+        return style.blank(book)
     drawn, axes = style.figure(
         8.6 if band else 7.4, nrows=2 if band else 1, sharex=True, height_ratios=[12, 1] if band else [1]
     )

@@ -30,6 +30,8 @@ def waterfall(
     Where the steps would be slivers beside the totals, these are cut at the foot, and a note says so.
     """
     frame = frame.dropna(subset=[y])
+    if frame.empty:
+        return style.blank(book)
     drawn, axes = style.figure(7.4)
     level, ends, tops = 0.0, list[float](), list[float]()
     for place, (word, amount) in enumerate(zip(frame[x], frame[y].astype(float), strict=True)):
