@@ -40,7 +40,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     cost = plan.effort_by_cell(dataset, thresholds)
 
     everyone["net_revenue_previous"] = _previous(everyone.index, before)
-    everyone["probability"] = migration.win_probability(everyone, before, thresholds)
+    everyone["probability"] = migration.win_probability(everyone, before, thresholds).astype(float)
     everyone = plan.scored(effort.contacted(dataset, everyone, silent), cost, thresholds)
     in_matrix = everyone["abc_class"] != "N"
     held = robustness.stability(everyone[in_matrix], axes, thresholds).reindex(everyone.index)

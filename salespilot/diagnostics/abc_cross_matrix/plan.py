@@ -40,10 +40,10 @@ def scored(frame: pd.DataFrame, effort: pd.DataFrame, thresholds: Thresholds) ->
     of those who buy; for the others, probability x revenue of a customer just won.
     """
     share = {"a1": thresholds.capture_a1_share, "b1": thresholds.capture_b1_share, "c1": thresholds.capture_c1_share}
-    captured = frame["cell"].map(share).fillna(thresholds.win_gain_share) * frame["headroom"]
+    captured = frame["cell"].map(share).astype(float).fillna(thresholds.win_gain_share) * frame["headroom"]
     won = np.minimum(frame["headroom"], _new_customer_revenue(frame)) * frame["probability"]
     frame["expected_gain"] = captured.where(frame["revenue_class"] != "P", won)
-    frame["hours_needed"] = frame["cell"].map(effort["hours"])
+    frame["hours_needed"] = frame["cell"].map(effort["hours"]).astype(float)
     value = frame["headroom"] * frame["probability"] * frame["margin_rate"].fillna(1.0)
     frame["score"] = value / frame["hours_needed"].where(frame["hours_needed"] > 0)
     return frame
