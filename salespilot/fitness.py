@@ -262,7 +262,7 @@ def assess(
     a bad ``[thresholds.data_fitness]``.
     """
     limits = limits or gates(client)
-    found = [*intake.issues, *_rejects(intake, client)]
+    found = [*intake.issues, *_rejects(intake, client), *_without_rows(intake)]
     hides = "alias" in client.privacy.values()
     judged = tuple(_judge(_discreet(issue) if hides else issue, intake, limits) for issue in found)
     return Fitness(
@@ -282,6 +282,13 @@ def _rejects(intake: Intake, client: Client) -> list[Issue]:
             amount = sum(source.amount_rejected for source in sources)
             found.append(Issue("too_many_rejects", table, count=rejected, amount=amount, values=values))
     return found
+
+
+def _without_rows(intake: Intake) -> list[Issue]:
+    """Tables of which the exports hold headers and nothing below them: zeros would say that nothing was sold."""
+    read = {source.table for source in intake.counts if source.rows_kept or source.rows_rejected}
+    counted = {source.table for source in intake.counts}
+    return [Issue("no_rows", table, values={"effect": "blocks"}) for table in intake.tables if table in counted - read]
 
 
 def _discreet(issue: Issue) -> Issue:

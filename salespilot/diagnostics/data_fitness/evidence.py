@@ -151,7 +151,8 @@ def conservation(intake: Intake) -> pd.DataFrame:
         }
         for source in intake.counts
     ]
-    frame = pd.DataFrame(rows)
+    names = ["table", "file", "rows_read", "rows_kept", "rows_rejected", "rows_set_aside", *AMOUNTS]
+    frame = pd.DataFrame(rows, columns=names)
     for column in AMOUNTS:
         frame[column] = frame[column].where(frame["table"].isin(PRICED))
     return frame
