@@ -25,7 +25,8 @@ from salespilot.intake import Intake, Issue, read
 from salespilot.marts import MARTS
 from salespilot.tables import TABLES
 
-BEGINNING = date(1990, 1, 1)
+BEGINNING, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+MOST_MONTHS = 1200
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,12 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
     client = client if isinstance(client, Client) else load(Path(client))
     conventions = settings(Conventions, client.conventions, "client.toml [conventions]")
     intake = read(client)
-    return _opened(intake.tables, as_of, months, conventions, client, intake)
+    opened = _opened(intake.tables, as_of, months, conventions, client, intake)
+    if as_of and opened.sales_basis and opened.first_transaction is None:
+        first = opened.at(LATEST).first_transaction
+        if first is not None:
+            raise SettingError(f"as_of {as_of} lies before the first sale of the exports, {first}")
+    return opened
 
 
 def _opened(
@@ -229,8 +235,8 @@ def _opened(
 
 
 def _periods(as_of: date, months: int, closed: date | None, first: date | None) -> tuple[Window, Window | None]:
-    if months < 0:
-        raise SettingError(f"months must be 0 (everything) or more, not {months}")
+    if not 0 <= months <= MOST_MONTHS:
+        raise SettingError(f"months must be 0 (everything) to {MOST_MONTHS}, not {months}")
     if months == 0:
         return Window(first or BEGINNING, as_of, is_partial=closed != as_of), None
     end = closed or as_of
@@ -243,12 +249,13 @@ def _periods(as_of: date, months: int, closed: date | None, first: date | None) 
 def _parse(as_of: date | str | None) -> date | None:
     if not as_of:
         return None
-    if isinstance(as_of, date):
-        return as_of
     try:
-        return date.fromisoformat(as_of)
+        day = as_of if isinstance(as_of, date) else date.fromisoformat(as_of)
     except ValueError as error:
         raise SettingError(f"as_of must be a date like 2026-06-30, not {as_of!r}") from error
+    if not BEGINNING <= day <= LATEST:
+        raise SettingError(f"as_of must lie between {BEGINNING} and {LATEST}, not {day}")
+    return day
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

@@ -92,6 +92,9 @@ def test_all_numbers_stay_when_the_file_is_given_twice_over(small):
         (["portfolio_review", "-p", "repp=R1"], "unknown parameter 'repp'"),
         (["portfolio_review", "-p", "months=twelve"], "months must be of type int"),
         (["portfolio_review", "--as-of", "30/06/2026"], "as_of must be a date like 2026-06-30"),
+        (["portfolio_review", "--as-of", "9999-12-31"], "as_of must lie between 1990-01-01 and 2199-12-31"),
+        (["portfolio_review", "--as-of", "2010-06-30"], "lies before the first sale of the exports, 2024-01-30"),
+        (["portfolio_review", "-p", "months=100000"], "months must be 0 (everything) to 1200"),
         (["portfolio_review", "--format", "docx"], "unknown format 'docx'"),
         (["portfolio_review", "-p", "rep"], "write it as NAME=VALUE"),
     ],
@@ -165,6 +168,20 @@ def test_a_report_without_its_tables_is_not_run(small):
     answer = call("run", small, "portfolio_review", "--format", "html")
     assert answer.exit_code in (2, 3)
     assert "not_run" in answer.output
+
+
+def test_an_export_without_rows_is_unfit_and_no_report_of_zeros(small):
+    (small / "lines.csv").write_text("invoice_id;invoice_date;customer_id;amount_net\n", encoding="utf-8")
+    answer = call("run", small, "portfolio_review", "--format", "html")
+    assert answer.exit_code == 3, answer.output
+    assert "lines.csv n’a que des en-têtes" in answer.output
+
+
+def test_a_client_without_an_export_still_has_its_fitness_page(small):
+    (small / "lines.csv").unlink()
+    answer = call("check", small)
+    assert answer.exit_code == 3, answer.output
+    assert "done     data_fitness" in answer.output
 
 
 def test_two_runs_at_once_are_refused(small):
