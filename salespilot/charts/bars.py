@@ -22,17 +22,19 @@ def bars(
     reference: float | None = None,
     reference_label: str | None = None,
     highlight: str | None = None,
+    sort: bool = False,
     limit: int = 30,
 ) -> Figure:
-    """One bar a row, in the frame's order, at most ``limit``.
+    """One bar a row, in the frame's order (``sort``: from the longest to the shortest), at most ``limit``.
 
     ``x``: the measure; ``y``: the column of names. ``low``, ``high``: the bounds of its interval, drawn as a line.
     ``reference``: a level drawn across all bars, named by the phrase ``reference_label`` (filled by ``value``).
     ``highlight``: a column of flags; these bars are dark, the others pale.
     """
-    frame = frame.dropna(subset=[x])
     if frame.empty:
         return style.blank(book)
+    frame = frame.dropna(subset=[x])
+    frame = frame.sort_values(x, ascending=False, kind="stable") if sort else frame
     total = len(frame)
     frame = frame.head(limit)
     kind = book.format_of(x)

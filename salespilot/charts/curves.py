@@ -19,7 +19,7 @@ def curves(
     ``frame``: one row a point: ``x`` and ``y`` are cumulative shares; ``series`` names the curve. Each curve is named
     in the corner that the curves leave empty, with a thread to its line.
     """
-    drawn, axes = style.figure(9.4)
+    drawn, axes = style.figure(7.6)
     axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=(0, (1, 2)))
     frame = frame.dropna(subset=[x, y])
     points = {word: rows.sort_values(x)[[x, y]].astype(float).to_numpy() for word, rows in frame.groupby(series)}

@@ -18,7 +18,7 @@ def decile_bars(
     ``line``: the measure of the line, drawn below them (absent or all missing: bars alone).
     """
     with_line = line is not None and frame[line].notna().any()
-    drawn, axes = style.figure(9.0 if with_line else 5.6, nrows=2 if with_line else 1, sharex=True)
+    drawn, axes = style.figure(7.6 if with_line else 5.6, nrows=2 if with_line else 1, sharex=True)
     upper, lower = axes if with_line else (axes, None)
     places = range(len(frame))
     names = style.labels(frame, x, book, 12)

@@ -83,7 +83,7 @@ def _stack(
         tops[state] = y
         centres.append(y + height / 2)
         y += height + spare
-    for state, centre in zip(shown, style.spread(centres, 0.042), strict=True):
+    for state, centre in zip(shown, style.spread(centres, 0.07), strict=True):
         short = book.money_short if book.format_of(size) == "money" else book.count
         text = book.say("label_value", label=book.value(state, column), value=short(sums[state]))
         axes.text(

@@ -54,7 +54,7 @@ def lines(
     style.grid(axes, "y")
     axes.set_ylabel(book.heading(y))
     low, high = axes.get_ylim()
-    axes.set_ylim(0 if low > 0 and low < 0.6 * high else low, high)
+    axes.set_ylim(min(low, 0), high)
     if low < 0 < high:
         axes.axhline(0, color=style.GREY, linewidth=0.8)
     if partial:

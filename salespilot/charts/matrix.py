@@ -39,6 +39,7 @@ def matrix(
     ``size``: the measure of the bar at its foot; ``colour``: a signed measure, blue and ▼ below zero, orange and ▲
     above it; ``colour_labels``: the phrases that name the two ends of the colours (below, above).
     """
+    lines = [line for line in lines if line in frame and frame[line].notna().any()]
     drawn, axes = style.figure(1.6 + 2.75 * len(rows))
     cells = {(str(cell[row]), str(cell[column])): cell for cell in frame.to_dict("records")}
     largest = max(frame[size].astype(float).max(), 0) if size in frame else 0
@@ -57,7 +58,7 @@ def matrix(
                 axes.text(j + 0.5, i + 0.55, "–", ha="center", va="center", color=style.GREY)
                 continue
             if title and pd.notna(cell.get(title)):
-                word = style.short(book.value(cell[title], title), 70 // len(columns))
+                word = style.short(book.value(cell[title], title), 84 // len(columns))
                 axes.text(
                     j + 0.055 + 0.048 * len(columns),
                     i + 0.17,
@@ -78,7 +79,7 @@ def matrix(
     axes.set_ylabel(book.heading(row))
     axes.spines[:].set_visible(False)
     named: list[tuple[str, Any]] = [(book.heading(size), style.INK)]
-    if colour_labels and colour:
+    if colour_labels and colour and frame[colour].notna().any():
         named.append((f"{BELOW} {book.say(colour_labels[0])}", TINTS(0.15)))
         named.append((f"{ABOVE} {book.say(colour_labels[1])}", TINTS(0.85)))
     style.key(axes, named, y=1.0)

@@ -34,6 +34,8 @@ def pareto(
     frame = frame.dropna(subset=[x, y]).sort_values(x)
     if frame.empty:
         return style.blank(book)
+    # A strip of one colour tells nothing.
+    band = band if band and frame[band].nunique() > 1 else None
     drawn, axes = style.figure(
         8.6 if band else 7.4, nrows=2 if band else 1, sharex=True, height_ratios=[12, 1] if band else [1]
     )

@@ -45,7 +45,7 @@ def scatter(
     frame = frame.dropna(subset=[x, y])
     if frame.empty:
         return style.blank(book)
-    drawn, axes = style.figure(10.5)
+    drawn, axes = style.figure(9.2)
     across, gutter_x = _scale(axes, "x", frame[x], book, x, log)
     along, gutter_y = _scale(axes, "y", frame[y], book, y, log)
     _zones(axes, book, zone_above, zone_below)
