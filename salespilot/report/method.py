@@ -17,6 +17,12 @@ from salespilot.results import thresholds_of
 SHOWN_FILES = 60
 DIGITS_OF_HASH = 12
 NOTHING = "—"
+FITNESS = "data_fitness"
+ABC_CUTS = {
+    "cumshare": ("abc_a_share", "abc_b_share"),
+    "headcount": ("abc_a_headcount", "abc_b_headcount"),
+    "bands": ("abc_a_band", "abc_b_band"),
+}
 
 
 def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook) -> str:
@@ -27,6 +33,8 @@ def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook
     if name:
         thresholds = thresholds_of(dataset, REPORTS[name])
         parts += _subsection(book.say("thresholds"), _settings(thresholds, "threshold", book))
+        if name != FITNESS:
+            parts += _subsection(book.say("conventions"), _conventions(dataset, book))
     own = _settings(parameters, "parameter", book) if parameters is not None else {}
     parts += _subsection(book.say("parameters"), _period(dataset, book) | own)
     parts += _data(dataset, book)
@@ -41,9 +49,32 @@ def _subsection(heading: str, rows: dict[str, str]) -> list[str]:
 
 def _settings(holder: Any, kind: str, book: Phrasebook) -> dict[str, str]:
     return {
-        book.say(f"{kind}_{field.name}"): written(field.name, getattr(holder, field.name), book)
+        book.say(f"{kind}_{field.name}"): _in_unit(field, getattr(holder, field.name), book)
         for field in dataclasses.fields(holder)
     }
+
+
+def _conventions(dataset: Dataset, book: Phrasebook) -> dict[str, str]:
+    """The conventions that have a label; of the cuts of ABC classes, those of the mode asked for."""
+    conventions = dataset.conventions
+    idle = [cut for mode, cuts in ABC_CUTS.items() if mode != conventions.abc_mode for cut in cuts]
+    return {
+        book.say(f"convention_{field.name}"): _in_unit(field, getattr(conventions, field.name), book)
+        for field in dataclasses.fields(conventions)
+        if field.name not in idle and book.has(f"convention_{field.name}")
+    }
+
+
+def _in_unit(field: dataclasses.Field[Any], value: Any, book: Phrasebook) -> str:
+    unit = field.metadata.get("unit", "")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if unit.startswith("money"):
+            return book.money(value)
+        if unit.startswith("share"):
+            return book.percent(value)
+    if value == "" and book.has(f"parameter_{field.name}_empty"):
+        return book.say(f"parameter_{field.name}_empty")
+    return written(field.name, value, book)
 
 
 def written(name: str, value: Any, book: Phrasebook) -> str:
