@@ -142,12 +142,16 @@ class _Column:
         """The class of a cell; a text that must be cut inside a word says so, or its column would be too wide."""
         return self.kind or ("sp-longword" if _longest_word(words) > LONGEST_WORD else "")
 
+    def style_of_text(self, words: str) -> str:
+        """As ``style_of``, in the body: a text for which `width` makes room stays on one line."""
+        return self.style_of(words) or ("sp-line" if 0 < len(words) <= COMFORTABLE_TEXT and " " in words else "")
+
     def cell(self, place: int) -> str:
         """One cell; numbers and dates carry what they are sorted by."""
         value, shown, order = self.values[place], self.shown[place], None
         if self.kind and not is_missing(value):
             order = f"{float(value):.6g}" if self.kind == "num" else str(value)[:10]
-        return element("td", escape(shown), self.style_of(shown), data_v=order, style=self.grounds[place] or None)
+        return element("td", escape(shown), self.style_of_text(shown), data_v=order, style=self.grounds[place] or None)
 
     def width(self, heading_word: int, gap: float) -> float:
         """About how wide the column must be, in em: numbers are never cut, text between its words."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -36,7 +37,7 @@ from salespilot.client import Brand
 from salespilot.conventions import SettingError, settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding, Reason, Severity, leading
-from salespilot.phrasebook import LANGUAGES, Phrasebook
+from salespilot.phrasebook import LANGUAGES, NARROW, Phrasebook
 from salespilot.reports import REPORTS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 WHOLE_ROWS = 300
 CUT_ROWS = 100
-UNCUT_ROWS = 25
+UNCUT_ROWS = 10
 PNG_DPI = 200
 KINDS = ("report", "sheet")
 
@@ -106,6 +107,8 @@ class Page:
         self.found = list(found)
         self.book = book
         self._numbers: dict[tuple[str, str], int] = {}
+        self._section = ""
+        self._excused: dict[tuple[str, str], str] = {}
 
     # Words
 
@@ -115,7 +118,12 @@ class Page:
         window = self.dataset.window
         period = {"as_of": self.dataset.as_of, "start": window.start, "end": window.end, "months": self.dataset.months}
         figures = dict(self.result.key_figures) if self.result is not None else {}
-        return figures | period | {"client": self._client_name}
+        return figures | period | {"client": self._client_name, "sales": self._named("sales_lines")}
+
+    def _named(self, table: str) -> str:
+        """A table as a source line names it: deals that stand in for invoices are not called invoices."""
+        won = table == "sales_lines" and self.dataset.sales_basis == "won_deals"
+        return self.book.say("won_deals_basis" if won else f"table_{table}")
 
     @property
     def _client_name(self) -> str:
@@ -124,7 +132,16 @@ class Page:
     def _say(self, key: str, suffix: str, values: Mapping[str, Any]) -> str:
         if not self.name and not self.book.has(key + suffix):
             return key
-        return self.book.say(key + suffix, **self.values | dict(values))
+        return self._known(self.book.say(key + suffix, **self.values | dict(values)))
+
+    def _known(self, words: str) -> str:
+        """The words without the sentences and the clauses whose figure could not be computed, if any is left."""
+        if self.book.missing not in words:
+            return words
+        sentences = [sentence for sentence in SENTENCE_END.split(words) if self.book.missing not in sentence]
+        clauses = [clause for clause in CLAUSE_END.split(words) if self.book.missing not in clause]
+        comma = f"{NARROW}; " if self.book.language == "fr" else "; "
+        return " ".join(sentences) or comma.join(clauses) or words
 
     def _label(self, kind: str, key: str) -> str:
         # The same key keeps its number when its cell is run again.
@@ -167,6 +184,8 @@ class Page:
         signed = client.brand if client else Brand()
         facts = [(book.say("client"), self._client_name), (book.say("period"), self._period())]
         facts.append((book.say("as_of"), book.date(self.dataset.as_of)))
+        if self.dataset.sales_basis == "won_deals":
+            facts.append((book.say("sales_basis"), book.say("won_deals_basis")))
         author = " – ".join(part for part in (signed.author, signed.firm) if part)
         return {
             "kind": kind,
@@ -200,6 +219,8 @@ class Page:
         ``codes`` keeps only these findings, without a heading, to show them beside their evidence.
         """
         kept = leading(finding for finding in self.found if codes is None or finding.code in codes)
+        if codes is not None and not kept:
+            return
         cards = "".join(self._card(finding) for finding in kept[:limit])
         body = markup.element("div", cards, "sp-cards") if cards else markup.note(self.book.say("no_finding"))
         heading = markup.element("h2", markup.text(self.book.say("findings_section"))) if codes is None else ""
@@ -230,7 +251,10 @@ class Page:
         return f"{stake} ({self.book.money_short(finding.stake_low)} – {self.book.money_short(finding.stake_high)})"
 
     def key_figures(self, *names: str) -> None:
-        """A strip of key figures, each with its heading; one that cannot be computed says so."""
+        """A strip of key figures, each with its heading; one that cannot be computed says so, alone if none can."""
+        if all(self.result.key_figures[name] is None for name in names):
+            self._absent(names[0], "")
+            return
         tiles = []
         for name in names:
             shown = self.book.cell(name, self.result.key_figures[name])
@@ -240,6 +264,7 @@ class Page:
 
     def section(self, key: str, **values: Any) -> None:
         """A numbered heading, and its paragraph where the phrases have one."""
+        self._section = key
         heading = self._say(key, "_section", values)
         body = markup.element("h2", markup.text(heading, 200))
         if self.book.has(f"{key}_text"):
@@ -271,11 +296,14 @@ class Page:
         _show(markup.element("figure", parts, "sp-figure"), f"{title} {alt}", part="figure", key=key)
 
     def _source(self, key: str) -> str:
-        if self.book.has(f"{key}_source"):
-            return self._say(key, "_source", {})
         module = REPORTS.get(self.name or "")
-        tables = [name for name in (module.NEEDS if module else ()) if self.dataset.has(name)]
-        named = [self.book.say(f"table_{name}") for name in tables] or [self._client_name]
+        needs = module.NEEDS if module else ()
+        if self.book.has(f"{key}_source"):
+            unread = {self.book.say(f"table_{name}").casefold() for name in needs if not self.dataset.has(name)}
+            pieces = self._say(key, "_source", {}).split(", ")
+            return ", ".join(piece for piece in pieces if piece.casefold() not in unread)
+        tables = [name for name in needs if self.dataset.has(name)]
+        named = [self._named(name) for name in tables] or [self._client_name]
         return ", ".join([*named, self._period()])
 
     def table(
@@ -299,14 +327,17 @@ class Page:
             return
         field = self._field_of(frame) or key
         shown = _sorted(frame, sort)[list(columns or frame.columns)]
+        # A column of "n. c." from top to bottom teaches nothing; the workbook keeps it.
+        shown = shown.dropna(axis=1, how="all") if len(shown) else shown
         limit = rows if rows is not None else len(shown) if len(shown) <= WHOLE_ROWS else CUT_ROWS
         whole = "sp-whole" if min(limit, len(shown)) <= UNCUT_ROWS else "sp-long"
         drawn = markup.table(shown.head(limit), self.book, name=field, bars=bars, shades=shades)
         title = self._say(key, "_table", {})
         parts = markup.caption(self._label("table", key), title) + markup.element("div", drawn, "sp-scroll")
         if shown.empty:
-            parts = markup.caption(self._label("table", key), title) + markup.note(self.book.say("empty"))
-        elif limit < len(shown):
+            self._empty(key, title)
+            return
+        if limit < len(shown):
             sheet = self.book.say(f"sheet_{field}") if self.book.has(f"sheet_{field}") else field
             parts += markup.note(self.book.say("rows_cut", shown=limit, total=len(shown), sheet=sheet))
         _show(markup.element("figure", parts, f"sp-data {whole}"), title, part="table", key=key)
@@ -315,8 +346,17 @@ class Page:
         fields = dataclasses.fields(self.result) if self.result is not None else ()
         return next((field.name for field in fields if getattr(self.result, field.name) is frame), None)
 
+    def _empty(self, key: str, title: str) -> None:
+        told = self.book.has(f"{key}_empty")
+        heading = "" if told else markup.element("p", markup.text(title), "sp-caption")
+        sentence = self._say(key, "_empty", {}) if told else self.book.say("empty")
+        _show(markup.element("div", heading + markup.note(sentence), "sp-absent"), sentence, part="table")
+
     def _absent(self, key: str, suffix: str) -> None:
         reason = self._reason(key)
+        # One reason, said once a section, however many pictures it takes away.
+        if self._section and self._excused.setdefault((self._section, reason), key + suffix) != key + suffix:
+            return
         title = self._say(key, "_absent", {}) if self.book.has(f"{key}_absent") else ""
         heading = markup.element("p", markup.text(title), "sp-caption") if title else ""
         _show(markup.element("div", heading + markup.note(reason), "sp-absent"), reason, part=suffix.strip("_"))
@@ -326,6 +366,10 @@ class Page:
         from salespilot.report.method import method
 
         _show(method(self.dataset, self.name, self.parameters, self.book), part="method")
+
+
+SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-ZÀ-Ý])")
+CLAUSE_END = re.compile(r"\s*;\s+")
 
 
 def _sorted(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:

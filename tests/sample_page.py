@@ -151,6 +151,7 @@ def dataset(name: str = "Maison Crémieux & Associés", brand: Brand | None = No
         SourceCount("sales_lines", f"factures_{year}.csv", sha256=str(year) * 16, **read) for year in (2025, 2026)
     )
     return SimpleNamespace(
+        sales_basis="invoiced",
         client=Client(Path(), name, brand=brand or Brand()),
         intake=Intake("", Path(), {}, {}, counts, (), (), date(2026, 7, 3)),
         conventions=Conventions(),

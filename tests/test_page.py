@@ -79,7 +79,7 @@ def test_findings_limited_and_chosen_by_code(shown):
     assert html(shown[0]).count("<article") == 1
     assert "17 clients" in html(shown[1])
     assert "<h2" not in html(shown[1])
-    assert "Aucun constat" in html(shown[2])
+    assert len(shown) == 2, "beside its evidence, no finding says nothing"
 
 
 def test_a_key_figure_that_cannot_be_computed_says_so(shown):
