@@ -94,6 +94,8 @@ def compute(
         missing |= dict.fromkeys(evidence.AMOUNTS, absent("sales_lines"))
     if months is None:
         missing |= dict.fromkeys(("months", "months_covered", "month_gaps"), absent("sales_lines"))
+    elif len(months) < 2:
+        missing["months"] = Reason("one_month")
     return Result(
         key_figures=_figures(dataset, judged, months),
         not_computable=missing,
@@ -104,7 +106,7 @@ def compute(
         corrections=evidence.corrections(judged),
         conservation=evidence.conservation(intake),
         set_aside=evidence.set_aside(intake),
-        months=months,
+        months=None if "months" in missing else months,
         control=control,
         columns=evidence.columns(dataset),
         unmatched=pd.DataFrame({"file": list(intake.unmatched)}, dtype=str),
@@ -120,7 +122,8 @@ def findings(
         return []
     judged = result.judged
     found = []
-    for item in evidence.gravest(judged):
+    standing = [item for one in judged.judgements.values() for item in one.weakening if item not in judged.issues]
+    for item in (*standing[:1], *evidence.gravest(judged)):
         # A fault in a table that no report uses is in the list of issues, and raises no alarm.
         blocked = sum(item in judgement.blocking for judgement in judged.judgements.values())
         weakened = sum(item in judgement.weakening for judgement in judged.judgements.values())

@@ -262,12 +262,20 @@ def _headlines(frame: pd.DataFrame, shown: pd.DataFrame, parts: dict[str, Any]) 
         "revenue_gained": sum(amount.get(step, 0.0) for step in evolution.GAINS) if amount else None,
         "revenue_eroded": -sum(amount.get(step, 0.0) for step in evolution.LOSSES) if amount else None,
         "sleeping_amount": None if sleeping is None else float(sleeping["sleeping_amount"].sum()),
+        "upgraded_count": None,
+        "downgraded_count": None,
         "decided_customers": int((shown["decision"] != "keep").sum()),
         "top_decile_revenue_share": None,
         "top_decile_visits_share": None,
         "under_served_customers": None,
         "over_served_customers": None,
     }
+    migration = parts.get("migration")
+    if migration is not None:
+        rank = {word: place for place, word in enumerate("ABCZN")}
+        rise = migration["class_from"].map(rank).astype(float) - migration["class_to"].map(rank).astype(float)
+        figures["upgraded_count"] = int(migration.loc[rise > 0, "customer_count"].sum())
+        figures["downgraded_count"] = int(migration.loc[rise < 0, "customer_count"].sum())
     if deciles is not None and len(deciles):
         figures["top_decile_revenue_share"] = float(deciles["revenue_share"].iloc[0])
         figures["top_decile_visits_share"] = float(deciles["f2f_count"].iloc[0] / max(deciles["f2f_count"].sum(), 1))

@@ -25,7 +25,8 @@ OF_ACTIVITIES = (
 )
 OF_PREVIOUS = (
     "bridge", "retention", "rep_retention", "life_cycle", "migration", "retention_gross", "retention_net",
-    "attrition_rate", "net_revenue_previous", "revenue_gained", "revenue_eroded",
+    "attrition_rate", "net_revenue_previous", "revenue_gained", "revenue_eroded", "upgraded_count",
+    "downgraded_count",
 )
 CUSTOMER_COLUMNS = (
     "customer_name", "owner_name", "decision", "abc_class", "class_from", "rank", "net_revenue",
