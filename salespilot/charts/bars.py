@@ -31,9 +31,9 @@ def bars(
     ``reference``: a level drawn across all bars, named by the phrase ``reference_label`` (filled by ``value``).
     ``highlight``: a column of flags; these bars are dark, the others pale.
     """
+    frame = frame.dropna(subset=[x])
     if frame.empty:
         return style.blank(book)
-    frame = frame.dropna(subset=[x])
     frame = frame.sort_values(x, ascending=False, kind="stable") if sort else frame
     total = len(frame)
     frame = frame.head(limit)
