@@ -16,6 +16,7 @@ from typing import Any
 from salespilot.intake.files import HEAD_BYTES, HEAD_ROWS, open_binary
 
 SEPARATORS = ("\t", ";", "|", ",")  # from the least to the most likely to occur inside a value
+CELL_LINES = 20  # a longer cell is a quote that never closes
 HEADER_WITHIN = 40  # a header lower than this is not looked for
 
 _NUMBER = re.compile(r"[-+(]?\s*[€$£]?\s*\d[\d\s.,'’]*\)?\s*-?\s*(€|\$|£|%|EUR|USD|GBP|CHF)?", re.IGNORECASE)
@@ -146,11 +147,12 @@ def _is_swallowed(head: str, separator: str, rows: Rows) -> bool:
     if not any("\n" in cell for _, cells in rows for cell in cells):
         return False
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator, strict=True)
+    ended = 0
     try:
         for _ in islice(reader, HEAD_ROWS):
-            pass
-    except csv.Error as error:
-        return "end of data" not in str(error) or reader.line_num > HEAD_ROWS
+            ended = reader.line_num
+    except csv.Error as error:  # the head may stop within a cell, but a cell has no dozens of lines
+        return "end of data" not in str(error) or reader.line_num - ended > CELL_LINES
     return False
 
 
