@@ -18,6 +18,7 @@ from pathlib import Path
 
 from salespilot.client import FILE, ClientError
 from salespilot.intake.computed import Match, identifier
+from salespilot.intake.files import workbook
 from salespilot.intake.mapping import Proposal, propose
 from salespilot.intake.presets import PresetError
 from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
@@ -294,6 +295,9 @@ def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
         lines.append(f"  missing   (optional) {', '.join(absent)}")
     if proposal.unused:
         lines.append(f"  not used  {_plain(', '.join(proposal.unused), 300)}")
+    if export.layout.sheet:
+        others = [name for name in workbook(export.files[0]).sheet_names if name != export.layout.sheet]
+        lines += [f'  not read  sheet {_plain(name, 60)}: add a [[source]] with sheet = "..."' for name in others]
     return lines
 
 
