@@ -77,6 +77,9 @@ def _fitting(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     wanted = type(default)
+    unit = str(spec.metadata.get("unit") or "")
+    if unit.startswith("share") and isinstance(value, float) and not 0 <= value <= 1:
+        raise SettingError(f"{where}: {spec.name} is a {unit}, from 0 to 1 (0.15 for 15 %), not {value!r}")
     if default is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
         raise SettingError(f"{where}: {spec.name} must be of type {wanted.__name__} (as {default!r}), not {value!r}")
     choices = spec.metadata.get("choices", ())

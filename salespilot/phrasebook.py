@@ -143,7 +143,7 @@ class Phrasebook:
         """Whether the report or the house has this sentence."""
         return key in phrases(self.name) or key in phrases("_house")
 
-    def say(self, key: str, **values: object) -> str:
+    def say(self, key: str, /, **values: object) -> str:
         """The sentence of that key, filled. Values that no placeholder asks for are ignored.
 
         Raises PhraseError when the key is in neither file, when a placeholder has no value, or when a number is

@@ -113,6 +113,22 @@ def test_a_bad_client_file_is_one_line_and_exit_two(small):
     assert "name" in answer.output
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("[thresholds.portfolio_reviews]\nlost_days = 3\n", "did you mean 'portfolio_review'?"),
+        ("[thresholds.portfolio_review]\ngrowth_shar = 0.2\n", "did you mean 'growth_share'?"),
+        ("[conventions]\nabc_a_share = 80\n", "from 0 to 1 (0.15 for 15 %), not 80.0"),
+    ],
+)
+def test_a_threshold_that_would_be_lost_is_one_line_and_exit_two(small, section, said):
+    with (small / "client.toml").open("a", encoding="utf-8") as file:
+        file.write(section)
+    answer = call("check", small)
+    assert answer.exit_code == 2
+    assert said in answer.output
+
+
 def test_no_client_is_one_line_and_exit_two(tmp_path):
     answer = call("run", tmp_path / "nobody")
     assert answer.exit_code == 2
@@ -175,6 +191,17 @@ def test_an_export_without_rows_is_unfit_and_no_report_of_zeros(small):
     answer = call("run", small, "portfolio_review", "--format", "html")
     assert answer.exit_code == 3, answer.output
     assert "lines.csv n’a que des en-têtes" in answer.output
+
+
+def test_the_key_of_a_correction_or_a_conflict_can_be_said(small):
+    (small / "customers.csv").write_text("customer_id;name\n0001;A\n0001;B\n", encoding="utf-8")
+    (small / "corrections.csv").write_text("table;key;column;value;reason\nsales_lines;NO;amount_net;1;x\n", "utf-8")
+    columns = '[source.columns]\ncustomer_id = "customer_id"\nname = "name"\n'
+    with (small / "client.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[[source]]\ntable = "customers"\nfiles = ["customers.csv"]\n{columns}')
+    answer = call("run", small, "data_fitness", "portfolio_review", "--format", "html")
+    assert "Traceback" not in answer.output
+    assert answer.exit_code == 0, answer.output
 
 
 def test_a_client_without_an_export_still_has_its_fitness_page(small):

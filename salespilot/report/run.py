@@ -20,8 +20,8 @@ import papermill
 from filelock import FileLock, Timeout
 
 from salespilot import __version__, dataset, fitness, results
-from salespilot.client import Client, load
-from salespilot.conventions import from_text, settings
+from salespilot.client import Client, load, nearest
+from salespilot.conventions import SettingError, from_text, settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding
 from salespilot.phrasebook import Phrasebook
@@ -94,6 +94,7 @@ def run(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise RunError(f"unknown format {unknown[0]!r}; formats are {', '.join(FORMATS)}")
+    _check_thresholds(client)
     plans = _plan(client, tuple(names) or tuple(REPORTS), parameters or {})
     language = language or client.language
     with _locked(client):
@@ -112,6 +113,14 @@ def run(
         _write_run(folder, opened, language, entries)
     is_fit = verdicts.is_any_fit([name for name, _, _ in plans])
     return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)), is_fit)
+
+
+def _check_thresholds(client: Client) -> None:
+    """Every ``[thresholds.NAME]``, of the reports not asked for too: one that nobody reads would be lost in silence."""
+    for name, given in client.thresholds.items():
+        if name not in REPORTS:
+            raise SettingError(f"client.toml [thresholds.{name}]: no such report; {nearest(name, REPORTS)}")
+        settings(REPORTS[name].Thresholds, given, f"client.toml [thresholds.{name}]")
 
 
 def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list[tuple[str, Path, Any]]:
