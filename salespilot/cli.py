@@ -24,7 +24,7 @@ FAILED, BAD, UNFIT = 1, 2, 3
 
 
 def _plain_errors(command: F) -> F:
-    """Print the kit's own errors as one line, exit 2."""
+    """Print the kit's own errors, and those of files and folders, as one line, exit 2."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -36,6 +36,11 @@ def _plain_errors(command: F) -> F:
             return command(*args, **kwargs)
         except (ClientError, SettingError, RunError) as error:
             click.echo(f"salespilot: {error}", err=True)
+            sys.exit(BAD)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a folder that cannot be written, a disk that is full
+            click.echo(f"salespilot: {error.filename or ''}: {error.strerror or error}", err=True)
             sys.exit(BAD)
 
     return wrapped  # type: ignore[return-value]

@@ -129,6 +129,13 @@ def test_a_threshold_that_would_be_lost_is_one_line_and_exit_two(small, section,
     assert said in answer.output
 
 
+def test_a_folder_that_cannot_be_made_is_one_line_and_exit_two(small):
+    answer = call("new", small / "lines.csv", small / "lines.csv")
+    assert answer.exit_code == 2
+    assert answer.output.startswith("salespilot: ")
+    assert "lines.csv" in answer.output
+
+
 def test_no_client_is_one_line_and_exit_two(tmp_path):
     answer = call("run", tmp_path / "nobody")
     assert answer.exit_code == 2
