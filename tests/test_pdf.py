@@ -74,7 +74,7 @@ def test_a4_with_cover_first_and_contents_second(made, texts):
 
 def test_contents_give_true_page_numbers(made, texts):
     told = contents_of(texts[1])
-    assert list(told) == ["1", "2", "3", "4", "4.1", "4.2", "4.3", "4.4"]
+    assert list(told) == ["1", "2", "3", "4", "4.1", "4.2", "4.3", "4.4", "4.5"]
     assert told == marks_of(PdfReader(made))
     assert "Concentration du chiffre d’affaires\n" in texts[told["2"] - 1]
 
