@@ -113,7 +113,6 @@ class Conventions:
     misalignment_ok: float = threshold(0.15, "share of effort", "below, effort follows the stake")
     misalignment_act: float = threshold(0.30, "share of effort", "above, act")
     small_n_hide: int = threshold(5, "cases", "fewer: counts only, no rate")
-    small_n_shrink: int = threshold(30, "cases", "fewer: the rate is drawn towards the team's")
     stale_potential_months: int = threshold(12, "months", "an older potential is stale")
     peer_quantile: float = threshold(0.80, "quantile", "revenue per employee that a good buyer reaches")
     peer_min: int = threshold(10, "customers", "the quantile of fewer peers is nearly their maximum")

@@ -23,6 +23,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,11 +115,14 @@ class Page:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What fills the sentences of the page: the key figures, the period and the client."""
+        """What fills the sentences of the page: conventions, thresholds, key figures, the period and the client."""
         window = self.dataset.window
         period = {"as_of": self.dataset.as_of, "start": window.start, "end": window.end, "months": self.dataset.months}
         figures = dict(self.result.key_figures) if self.result is not None else {}
-        return figures | period | {"client": self._client_name, "sales": self._named("sales_lines")}
+        judged = asdict(self.dataset.conventions)
+        if self.name:
+            judged |= asdict(results.thresholds_of(self.dataset, REPORTS[self.name]))
+        return judged | figures | period | {"client": self._client_name, "sales": self._named("sales_lines")}
 
     def _named(self, table: str) -> str:
         """A table as a source line names it: deals that stand in for invoices are not called invoices."""

@@ -45,7 +45,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     in_matrix = everyone["abc_class"] != "N"
     held = robustness.stability(everyone[in_matrix], axes, thresholds).reindex(everyone.index)
     everyone["stability"], everyone["second_cell"] = held["stability"], held["second_cell"]
-    everyone["is_robust"] = (held["stability"] >= thresholds.robust_share).where(held["stability"].notna())
+    everyone["is_robust"] = (held["stability"] >= thresholds.robust_min_share).where(held["stability"].notna())
 
     inside_headroom = everyone["headroom"].where(in_matrix & (everyone["headroom"] > 0))
     everyone["headroom_rank"] = inside_headroom.rank(ascending=False, method="min")
@@ -160,7 +160,7 @@ def _of_headroom(inside: pd.DataFrame, thresholds: Thresholds) -> dict[str, pd.D
     columns = ["customer_id", "name", "owner_name", "cell", "net_revenue", "headroom", "potential_confidence"]
     columns += ["visits", "last_contact_date", "contact_status"]
     listed = _listed(inside)
-    unsettled = listed[listed["stability"] < thresholds.robust_share]
+    unsettled = listed[listed["stability"] < thresholds.robust_min_share]
     readings = ["customer_id", "name", "owner_name", "cell", "second_cell", "stability", "net_revenue", "headroom"]
     return {
         "headroom_curve": matrix.headroom_curve(inside),

@@ -40,7 +40,7 @@ class Thresholds:
     robust_seed: int = threshold(20, "seed", "same draws from run to run")
     cut_noise_share: float = threshold(0.10, "of the cut-off", "cut-offs are a choice")
     potential_noise_share: float = threshold(0.25, "of the potential", "potentials are estimates")
-    robust_share: float = threshold(0.80, "share of draws", "a cell that holds as often is robust")
+    robust_min_share: float = threshold(0.80, "share of draws", "a cell that holds as often is robust")
     win_a: float = threshold(0.5, "probability", "an A wins extra revenue, before its history is known")
     win_b: float = threshold(0.3, "probability", "the same for a B")
     win_c: float = threshold(0.2, "probability", "the same for a C")

@@ -76,7 +76,7 @@ def _class(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 def by_cell(frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """One row a cell of known potential: account_count, robust_count, robust_share with its 95 % interval."""
     known = frame.dropna(subset="stability")
-    robust = known["stability"] >= thresholds.robust_share
+    robust = known["stability"] >= thresholds.robust_min_share
     table = robust.groupby(known["cell"]).agg(account_count="size", robust_count="sum")
     table["robust_share"] = table["robust_count"] / table["account_count"]
     low, high = wilson(table["robust_count"], table["account_count"])

@@ -223,7 +223,7 @@ def _unsettled(result: Result, th: Thresholds) -> Iterator[Finding]:
     robust = int(result.robustness["robust_count"].sum())
     values = {"n": len(rows), "of": count, "share": len(rows) / count, "robust_share": robust / count}
     values |= {"first": rows.iloc[0]["name"], "cell": rows.iloc[0]["cell"].upper()}
-    values |= {"second_cell": rows.iloc[0]["second_cell"].upper(), "threshold": th.robust_share}
+    values |= {"second_cell": rows.iloc[0]["second_cell"].upper(), "threshold": th.robust_min_share}
     yield Finding(
         NAME, "T10-R7", "two_readings", Severity.WATCH, "company", "all", targets=_targeted(rows["customer_id"]),
         lead_days=th.lead_days, values=values,
