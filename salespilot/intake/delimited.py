@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
+import pyarrow.dataset
 
 from salespilot.intake.files import clean_header, open_binary
 from salespilot.intake.native import Native
@@ -92,7 +94,9 @@ def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:
     while True:
         try:
             count, misfits = _stream_text(path, layout, text, block, spoilt, quoted, native)
-            break
+            if not (quoted and _swallowed(text, layout)):
+                break
+            quoted = False  # a quote that never closes: read again, quotes as they stand
         except pa.ArrowInvalid as error:
             refused = re.match(r"In CSV column #(\d+)", str(error))
             if refused and layout.headers[int(refused[1])] in native.types:
@@ -146,6 +150,21 @@ def _look(path: Path, layout: Layout) -> tuple[bool, bool]:
             quoted = quoted or b'"' in part
             is_odd = is_odd or any(blank in part for blank in odd)
     return quoted and bool(layout.quote), is_odd
+
+
+def _swallowed(text: Path, layout: Layout) -> bool:
+    """Whether a cell holds whole rows of the file, as after a quote that never closes."""
+    if not holds(text, "\n"):
+        return False
+    # Fewer than three separators may well stand in a comment of several lines.
+    row = rf"\n(?:[^\n]*?{re.escape(layout.separator or ',')}){{{max(len(layout.headers) - 1, 3)}}}"
+    batches = pyarrow.dataset.dataset(str(text), format=text.suffix.removeprefix(".")).to_batches()
+    return any(
+        pa.compute.any(pa.compute.match_substring_regex(column, row)).as_py()
+        for batch in batches
+        for column in batch.columns
+        if pa.types.is_string(column.type)
+    )
 
 
 def _is_western(layout: Layout) -> bool:
