@@ -119,10 +119,14 @@ class Page:
         window = self.dataset.window
         period = {"as_of": self.dataset.as_of, "start": window.start, "end": window.end, "months": self.dataset.months}
         figures = dict(self.result.key_figures) if self.result is not None else {}
-        judged = asdict(self.dataset.conventions)
-        if self.name:
-            judged |= asdict(results.thresholds_of(self.dataset, REPORTS[self.name]))
-        return judged | figures | period | {"client": self._client_name, "sales": self._named("sales_lines")}
+        own = asdict(results.thresholds_of(self.dataset, REPORTS[self.name])) if self.name else {}
+        return (
+            asdict(self.dataset.conventions)
+            | own
+            | figures
+            | period
+            | {"client": self._client_name, "sales": self._named("sales_lines")}
+        )
 
     def _named(self, table: str) -> str:
         """A table as a source line names it: deals that stand in for invoices are not called invoices."""
