@@ -116,17 +116,12 @@ class Page:
     @property
     def values(self) -> dict[str, Any]:
         """What fills the sentences of the page: conventions, thresholds, key figures, the period and the client."""
-        window = self.dataset.window
-        period = {"as_of": self.dataset.as_of, "start": window.start, "end": window.end, "months": self.dataset.months}
+        given, window = self.dataset, self.dataset.window
+        own = asdict(results.thresholds_of(given, REPORTS[self.name])) if self.name else {}
         figures = dict(self.result.key_figures) if self.result is not None else {}
-        own = asdict(results.thresholds_of(self.dataset, REPORTS[self.name])) if self.name else {}
-        return (
-            asdict(self.dataset.conventions)
-            | own
-            | figures
-            | period
-            | {"client": self._client_name, "sales": self._named("sales_lines")}
-        )
+        period = {"as_of": given.as_of, "start": window.start, "end": window.end, "months": given.months}
+        names = {"client": self._client_name, "sales": self._named("sales_lines")}
+        return asdict(given.conventions) | own | figures | period | names
 
     def _named(self, table: str) -> str:
         """A table as a source line names it: deals that stand in for invoices are not called invoices."""
