@@ -12,6 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from salespilot.client import FILE, Client, ClientError, Source
 from salespilot.intake import native, presets
 from salespilot.intake.cache import digest
@@ -193,9 +195,9 @@ class Reader:
             described = connection.execute(f"describe {feed.source.sql}").fetchall()
             chosen = ", ".join(_as_text(row[0], row[1]) for row in described)
             reader = connection.sql(f"select {chosen} from ({feed.source.sql})").to_arrow_reader(20_000)
-        except Exception as error:
-            known = ", ".join(named(name) for name in views)
-            raise ClientError(f"{feed.place} sql: {error}; the exports are {known}") from error
+        except duckdb.Error as error:
+            known = ", ".join(named(name) for name in views) or "none: no file matches"
+            raise ClientError(f"{feed.place} sql: {str(error).splitlines()[0]}; the exports are {known}") from error
         names = [row[0] for row in described]
         joined = hashlib.sha256("".join(self.gathered.digests[p] for p in feed.files).encode()).hexdigest()
         label = " + ".join(self._name(path) for path in feed.files)
