@@ -82,7 +82,27 @@ def new(client: Path, exports: tuple[Path, ...]) -> None:
 @click.option("--language", type=click.Choice(["fr", "en"]))
 @_plain_errors
 def check(client: Path, language: str | None) -> None:
-    """Read everything, print the fitness page; exit 3 when the data are fit for no report."""
+    """Read everything, say what it is good for, make the fitness page; exit 3 when fit for no report."""
+    from salespilot import dataset, fitness
+    from salespilot.phrasebook import Phrasebook
+    from salespilot.report.twin import counts
+    from salespilot.reports import REPORTS
+
+    opened = dataset.open(client)
+    assert opened.client is not None
+    assert opened.intake is not None
+    for table, total in counts(opened).items():
+        click.echo(
+            f"{table:24} {total['rows_read']} read = {total['rows_kept']} kept "
+            f"+ {total['rows_rejected']} rejected + {total['rows_set_aside']} set aside"
+        )
+    book = Phrasebook("data_fitness", language or opened.client.language, opened.client.currency)
+    judged = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, opened.client)
+    for name, judgement in judged.judgements.items():
+        why = judged.obstacle(name) or (judgement.main.reason if judgement.main else None)
+        click.echo(
+            f"{name:24} {book.value(judgement.verdict)}" + (f": {book.say(why.code, **why.values)}" if why else "")
+        )
     _run(client, ("data_fitness",), language=language, jobs=1)
 
 

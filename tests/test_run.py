@@ -218,6 +218,15 @@ def test_a_client_without_an_export_still_has_its_fitness_page(small):
     assert "done     data_fitness" in answer.output
 
 
+def test_check_says_what_the_data_are_good_for(small):
+    (small / "lines.csv").write_text((small / "lines.csv").read_text("utf-8") + "F9;31/11/2025;0001;5,00\n", "utf-8")
+    answer = call("check", small, "--language", "en")
+    assert answer.exit_code == 0, answer.output
+    assert "sales_lines              321 read = 320 kept + 1 rejected + 0 set aside" in answer.output
+    assert "portfolio_review         Fit with reserves: " in answer.output
+    assert "31/11/2025" in answer.output
+
+
 def test_two_runs_at_once_are_refused(small):
     from filelock import FileLock
 
