@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -60,14 +61,14 @@ from salespilot.dataset import open as opened
 shutil.rmtree(Path({folder!r}) / ".salespilot", ignore_errors=True)
 begun = time.process_time()
 opened({folder!r})
-print(time.process_time() - begun)
+print("cpu", time.process_time() - begun)
 """
 OPEN_AGAIN = """
 import time
 from salespilot.dataset import open as opened
 begun = time.process_time()
 opened({folder!r})
-print(time.process_time() - begun)
+print("cpu", time.process_time() - begun)
 """
 REPORT = """
 from pathlib import Path
@@ -105,7 +106,7 @@ class Cost:
 def cost(code: str) -> Cost:
     """Run Python code as a process of its own: CPU and wall seconds, peak MiB.
 
-    Code that prints a number prints its own CPU seconds, without the start of the process.
+    Code that prints ``cpu`` and a number gives its own CPU seconds, without the start of the process.
     """
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as said:
         begun = time.perf_counter()
@@ -116,8 +117,8 @@ def cost(code: str) -> Cost:
         said.seek(0)
         if status:
             raise SystemExit(errors.read().decode()[-2000:])
-        printed = said.read().decode().strip()
-    own = float(printed) if printed else usage.ru_utime + usage.ru_stime
+        printed = re.fullmatch(r"cpu (\S+)", said.read().decode().strip())
+    own = float(printed[1]) if printed else usage.ru_utime + usage.ru_stime
     return Cost(own, wall, usage.ru_maxrss / 1024)
 
 

@@ -305,3 +305,18 @@ def _text(path: Path) -> str:
         with zipfile.ZipFile(path) as book:
             return html.unescape("".join(book.read(name).decode("utf-8", "replace") for name in book.namelist()))
     return html.unescape(path.read_text("utf-8"))
+
+
+def test_a_kernel_that_dies_costs_one_report(small):
+    own_notebook(small, "dead", "import os\nos._exit(9)")
+    answer = call("run", small, "dead", "data_fitness", "--format", "html", "--jobs", 2)
+    assert answer.exit_code == 1
+    assert "failed   dead: the kernel died" in answer.output
+    assert (small / "reports" / "2025-12-31" / "fr" / "data_fitness.html").exists()
+
+
+def test_many_kernels_start_at_once(small):
+    for number in range(8):
+        own_notebook(small, f"n{number}", f"print({number})")
+    answer = call("run", small, *(f"n{number}" for number in range(8)), "--format", "html", "--jobs", 8)
+    assert answer.exit_code == 0, answer.output

@@ -219,7 +219,7 @@ class _Making:
                 found = self._draft(draft, name, notebook, parameters, book)
             except ExecutionError as error:
                 self._clear(name)
-                files = self._deliver(draft, [f"{name}.ipynb"])
+                files = self._deliver(draft, [path.name for path in draft.glob("*.ipynb")])
                 return Entry(name, title, "failed", str(error), files, (), time.monotonic() - begun)
             self._clear(name)
             files = self._deliver(draft, sorted(path.name for path in draft.iterdir()))
