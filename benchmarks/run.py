@@ -3,7 +3,7 @@
     make bench            or            python benchmarks/run.py [NAME...]
 
 Each comparison runs A B A B ... as whole processes, after one warm-up of each, and prints the medians of CPU seconds,
-wall seconds and peak memory, and the ratios A/B of CPU pair by pair. Goals are printed beside what was reached.
+wall seconds and peak memory, and the ratios A/B pair by pair. Goals are printed beside what was reached.
 """
 
 from __future__ import annotations
@@ -122,15 +122,16 @@ def cost(code: str) -> Cost:
     return Cost(own, wall, usage.ru_maxrss / 1024)
 
 
-def compare(title: str, goal: str, ours: str, theirs: str, measure: str = "cpu") -> None:
-    """Run two codes in turn and print medians and the ratio ours/theirs."""
+def compare(title: str, goal: str, ours: str, theirs: str) -> None:
+    """Run two codes in turn and print medians and the ratios ours/theirs, pair by pair."""
     pairs = [(cost(ours), cost(theirs)) for _ in range(PAIRS + 1)][1:]
-    ratios = [getattr(a, measure) / getattr(b, measure) for a, b in pairs]
     median = statistics.median
+    cpu, wall = ([getattr(a, kind) / getattr(b, kind) for a, b in pairs] for kind in ("cpu", "wall"))
     print(
         f"{title:44} {median(a.cpu for a, _ in pairs):7.2f} {median(a.wall for a, _ in pairs):7.2f} "
         f"{median(a.peak for a, _ in pairs):7.0f} {median(b.cpu for _, b in pairs):7.2f} "
-        f"{median(b.wall for _, b in pairs):7.2f} {median(ratios):7.2f} [{min(ratios):.2f}-{max(ratios):.2f}]  {goal}",
+        f"{median(b.wall for _, b in pairs):7.2f} {median(cpu):7.2f} [{min(cpu):.2f}-{max(cpu):.2f}] "
+        f"{median(wall):7.2f} [{min(wall):.2f}-{max(wall):.2f}]  {goal}",
         flush=True,
     )
 
@@ -183,7 +184,7 @@ def one_report() -> None:
     shutil.copytree(ROOT / "data" / "demo", folder)
     salespilot.open(folder)
     script = SCRIPT.format(folder=str(folder), notebook=str(ROOT / "notebooks" / "portfolio_review.ipynb"))
-    compare("one report to HTML / script + kernel start", "<= 1.6", REPORT.format(folder=str(folder)), script, "wall")
+    compare("one report to HTML / script + kernel start", "<= 1.6", REPORT.format(folder=str(folder)), script)
 
 
 ALL: Sequence[Callable[[], None]] = (
@@ -198,7 +199,9 @@ ALL: Sequence[Callable[[], None]] = (
 def main(names: Sequence[str]) -> None:
     """Run the comparisons named, or all."""
     print(f"salespilot {salespilot.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(f"{'':44} {'cpu s':>7} {'wall s':>7} {'MiB':>7} {'peer':>7} {'peer w':>7}   ratio [min-max]  goal")
+    print(
+        f"{'':44} {'cpu s':>7} {'wall s':>7} {'MiB':>7} {'peer':>7} {'peer w':>7}   cpu ratio [min-max]  wall ratio [min-max]  goal"
+    )
     for comparison in ALL:
         if not names or comparison.__name__ in names:
             comparison()

@@ -60,16 +60,18 @@ def encoding_of(path: Path) -> str:
 
 def _judge_encoding(content: bytes) -> str:
     valid = len(_UTF8_SEQUENCE.findall(content))
-    rest = b"".join(_NON_ASCII.findall(_UTF8_SEQUENCE.sub(b"", content)))
-    spoilt = len(rest)
+    rest = Counter(b"".join(_NON_ASCII.findall(_UTF8_SEQUENCE.sub(b"", content))))
+    spoilt = rest.total()
     if valid and spoilt <= valid // 10:  # a few spoilt bytes do not make a file cp1252; the reader names their lines
         return "utf-8"
     return max(_LEGACY, key=lambda name: _plausibility(rest, name))
 
 
-def _plausibility(content: bytes, encoding: str) -> int:
+def _plausibility(bytes_: Counter[int], encoding: str) -> int:
     """Letters that French and its neighbours use, less the signs that betray a wrong table. Ties go to the first."""
-    counts = Counter(c for c in content.decode(encoding, errors="replace") if ord(c) > 127)
+    counts: Counter[str] = Counter()
+    for byte, count in bytes_.items():
+        counts[bytes([byte]).decode(encoding, errors="replace")] += count
     common = sum(n for c, n in counts.items() if c in _COMMON)
     odd = ("Cc", "So", "Sm", "Sk", "No")
     wrong = sum(n for c, n in counts.items() if c == "\ufffd" or unicodedata.category(c) in odd)
