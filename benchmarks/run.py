@@ -200,7 +200,8 @@ def main(names: Sequence[str]) -> None:
     """Run the comparisons named, or all."""
     print(f"salespilot {salespilot.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
     print(
-        f"{'':44} {'cpu s':>7} {'wall s':>7} {'MiB':>7} {'peer':>7} {'peer w':>7}   cpu ratio [min-max]  wall ratio [min-max]  goal"
+        f"{'':44} {'cpu s':>7} {'wall s':>7} {'MiB':>7} {'peer':>7} {'peer w':>7}"
+        "   cpu ratio [min-max]  wall ratio [min-max]  goal"
     )
     for comparison in ALL:
         if not names or comparison.__name__ in names:
