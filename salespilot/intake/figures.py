@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import duckdb
+
 from salespilot.intake import numbers
 from salespilot.intake.expressions import Computed
 from salespilot.intake.numbers import Votes
@@ -87,7 +89,7 @@ class Figures:
         body = self.fill(made)
         try:
             self.scope.connection.execute(f"select {body} from {self.scope.view} r limit 0")
-        except Exception:  # a product with more decimals than a decimal holds: compute in floating point
+        except duckdb.Error:  # a product with more decimals than a decimal holds: compute in floating point
             body = self.fill(made, "DOUBLE")
         if len(self.scope.refused) > refused:
             self.scope.refused.append(column.name)
