@@ -148,7 +148,8 @@ def list_reports(language: str) -> None:
 
     for name, module in REPORTS.items():
         title = Phrasebook(name, language).say("title")
-        click.echo(f"{name:24} {title:36} {', '.join(module.NEEDS) or '-'}")
+        needs = (need if isinstance(need, str) else " | ".join(need) for need in module.NEEDS)
+        click.echo(f"{name:24} {title:36} {', '.join(needs) or '-'}")
 
 
 @main.command()

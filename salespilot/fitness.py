@@ -35,6 +35,9 @@ STAND_INS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 )
 """A needed table that was not exported -> the table that may stand in for it, and the columns it then needs."""
 
+Needs = tuple[str | tuple[str, ...], ...]
+"""The tables that a report cannot do without; an inner tuple: any one of these will do."""
+
 COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "sales_lines": (
@@ -253,9 +256,7 @@ def gates(client: Client) -> Gates:
     return settings(Gates, client.thresholds.get(REPORT, {}), f"client.toml [thresholds.{REPORT}]")
 
 
-def assess(
-    intake: Intake, needs: Mapping[str, tuple[str, ...]], client: Client, limits: Gates | None = None
-) -> Fitness:
+def assess(intake: Intake, needs: Mapping[str, Needs], client: Client, limits: Gates | None = None) -> Fitness:
     """The verdict on each report of ``needs`` (report -> the tables it cannot do without).
 
     Reports that need no table are not judged. ``limits`` defaults to the gates of the client. Raises SettingError on
@@ -266,7 +267,7 @@ def assess(
     hides = "alias" in client.privacy.values()
     judged = tuple(_judge(_discreet(issue) if hides else issue, intake, limits) for issue in found)
     return Fitness(
-        {name: _verdict(name, tables, intake, judged) for name, tables in needs.items() if tables},
+        {name: _verdict(name, needed(tables, intake), intake, judged) for name, tables in needs.items() if tables},
         judged,
     )
 
@@ -317,6 +318,24 @@ def keeper(table: str) -> Mender:
     if table in ERP_TABLES:
         return Mender.ERP
     return Mender.CRM if table in CRM_TABLES else Mender.MANAGEMENT
+
+
+def tables_of(needs: Needs) -> tuple[str, ...]:
+    """Every table that is named, alternatives included."""
+    return tuple(table for need in needs for table in ((need,) if isinstance(need, str) else need))
+
+
+def needed(needs: Needs, intake: Intake) -> tuple[str, ...]:
+    """The tables that a report needs of these exports: of alternatives, those that are whole, else the first given."""
+    chosen: list[str] = []
+    for need in needs:
+        if isinstance(need, str):
+            chosen.append(need)
+            continue
+        given = [table for table in need if table in intake.tables]
+        whole = [table for table in given if not _missing(table, needed_columns(table), intake)]
+        chosen += whole or given[:1] or need[:1]
+    return tuple(dict.fromkeys(chosen))
 
 
 def _missing(table: str, columns: Iterable[str], intake: Intake) -> list[Missing]:

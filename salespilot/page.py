@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -32,12 +31,13 @@ import pandas as pd
 from IPython.display import display
 
 from salespilot import dataset as datasets
-from salespilot import markup, results
+from salespilot import markup, results, slides
 from salespilot.brand import logo_source
 from salespilot.client import Brand
 from salespilot.conventions import SettingError, settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding, Reason, Severity, leading
+from salespilot.fitness import tables_of
 from salespilot.phrasebook import LANGUAGES, NARROW, Phrasebook
 from salespilot.reports import REPORTS
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 WHOLE_ROWS = 300
 CUT_ROWS = 100
 UNCUT_ROWS = 10
-PNG_DPI = 200
 KINDS = ("report", "sheet")
 
 
@@ -294,7 +293,7 @@ class Page:
 
         drawn = chart(frame, self.book, **options)
         image = markup.svg(drawn)
-        _export(drawn, image, f"{self.name or 'notebook'}--{key}")
+        slides.keep(drawn, image, f"{self.name or 'notebook'}--{key}")
         pyplot.close(drawn)
         title, alt = self._say(key, "_figure", {}), self._say(key, "_alt", {})
         parts = markup.caption(self._label("figure", key), title) + markup.picture(image, alt)
@@ -303,7 +302,7 @@ class Page:
 
     def _source(self, key: str) -> str:
         module = REPORTS.get(self.name or "")
-        needs = module.NEEDS if module else ()
+        needs = tables_of(module.NEEDS) if module else ()
         if self.book.has(f"{key}_source"):
             unread = {self.book.say(f"table_{name}").casefold() for name in needs if not self.dataset.has(name)}
             pieces = self._say(key, "_source", {}).split(", ")
@@ -383,15 +382,6 @@ def _sorted(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
         return frame
     rises = not (pd.api.types.is_numeric_dtype(frame[column]) or pd.api.types.is_datetime64_any_dtype(frame[column]))
     return frame.sort_values(column, ascending=rises, kind="stable", na_position="last")
-
-
-def _export(figure: Figure, image: bytes, name: str) -> None:
-    # For slides: a run asked for figures as files names the folder in the environment of the kernel.
-    folder = os.environ.get("SALESPILOT_FIGURES")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / f"{name}.svg").write_bytes(image)
-        figure.savefig(Path(folder) / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
 
 
 def _show(html: str, plain: str = "", **metadata: Any) -> None:

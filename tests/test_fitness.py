@@ -240,3 +240,14 @@ def test_unknown_sites_weaken_and_never_block():
 def test_days_are_days_again_whatever_the_cache_made_of_them():
     late = Issue("dates_after_export", "sales_lines", count=1, values={"effect": "weakens", "latest": "2062-05-01"})
     assert assess(intake(late), NEEDS, client()).issues[0].values["latest"] == date(2062, 5, 1)
+
+
+def test_of_alternatives_the_whole_ones_feed_the_report():
+    either = {"activity_productivity": (("activities", "opportunities"),)}
+    whole, broken = DEALS, tuple(c for c in DEALS if c != "opportunity_id")
+    judged = assess(intake(columns={"opportunities": whole}), either, client())
+    assert verdicts(judged) == {"activity_productivity": Verdict.FIT}
+    for columns, lacking in (({"sales_lines": SALES}, "activities"), ({"opportunities": broken}, "opportunities")):
+        judgement = assess(intake(columns=columns), either, client()).judgements["activity_productivity"]
+        assert judgement.verdict is Verdict.NOT_FED
+        assert [missing.table for missing in judgement.missing] == [lacking]

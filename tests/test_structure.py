@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from salespilot.conventions import threshold
+from salespilot.fitness import tables_of
 from salespilot.reports import REPORTS
 from salespilot.tables import TABLES
 
@@ -20,7 +21,7 @@ PACKAGE = ROOT / "salespilot"
 DISPLAY = {"matplotlib", "seaborn", "papermill", "nbconvert", "IPython", "babel", "weasyprint", "xlsxwriter", "click"}
 IN = ("tables", "places", "client", "intake", "fitness", "marts", "views", "aliases", "dataset", "cells")
 JUDGE = ("finding", "conventions", "inference", "diagnostics", "plans", "reports", "results")
-OUT = ("phrasebook", "phrases", "charts", "page", "markup", "brand", "report", "cli")
+OUT = ("phrasebook", "phrases", "charts", "page", "markup", "slides", "brand", "report", "cli")
 SHARED = ("finding", "conventions", "inference")
 
 
@@ -98,7 +99,7 @@ def test_a_report_keeps_the_contract(name):
     module = REPORTS[name]
     assert name == module.NAME
     assert module.__doc__
-    assert set(module.NEEDS) <= set(TABLES)
+    assert set(tables_of(module.NEEDS)) <= set(TABLES)
     assert set(module.USES) <= set(REPORTS)
     for cls in (module.Parameters, module.Thresholds, module.Result):
         assert dataclasses.is_dataclass(cls)

@@ -16,7 +16,7 @@ from salespilot.finding import Finding, Reason, Severity, absent
 from salespilot.fitness import Effect, Fitness, Judgement, Verdict
 
 NAME = fitness.REPORT
-NEEDS: tuple[str, ...] = ()
+NEEDS: fitness.Needs = ()
 USES: tuple[str, ...] = ()
 
 SEVERITIES = tuple(Severity)

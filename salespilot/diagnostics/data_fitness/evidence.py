@@ -68,11 +68,11 @@ def _decisive(judgement: Judgement) -> dict[str, Any]:
     return found | {"remedy": code, "mender": mender}
 
 
-def feeds(judged: Fitness, needs: Mapping[str, tuple[str, ...]], intake: Intake) -> pd.DataFrame:
+def feeds(judged: Fitness, needs: Mapping[str, fitness.Needs], intake: Intake) -> pd.DataFrame:
     """Each report with the tables that it needs or that enrich it, and what the exports give of them."""
     rows = []
     for report in judged.judgements:
-        needed = needs[report]
+        needed = fitness.needed(needs[report], intake)
         standing = [STAND_INS[t][0] for t in needed if t in STAND_INS and t not in intake.tables]
         enriching = dict.fromkeys(other for table in (*needed, *standing) for other in COMPANIONS.get(table, ()))
         uses = (
