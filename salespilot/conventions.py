@@ -116,6 +116,7 @@ class Conventions:
     stale_potential_months: int = threshold(12, "months", "an older potential is stale")
     peer_quantile: float = threshold(0.80, "quantile", "revenue per employee that a good buyer reaches")
     peer_min: int = threshold(10, "customers", "the quantile of fewer peers is nearly their maximum")
+    fiscal_weeks: str = parameter("", "weeks of the months of a fiscal quarter", ("", "4-4-5", "4-5-4", "5-4-4"))
 
 
 @dataclass(frozen=True)
