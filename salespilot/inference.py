@@ -1,4 +1,4 @@
-"""Statistics shared by the diagnostics: concentration, small samples, shrinkage, alignment of effort and stake."""
+"""Statistics shared by the diagnostics: concentration, small samples, shrinkage, comparisons, decomposition of gaps."""
 
 from __future__ import annotations
 
@@ -106,3 +106,78 @@ def lorenz(values: ArrayLike, order_by: ArrayLike | None = None) -> pd.DataFrame
     total = x.sum()
     cumulated = np.concatenate([[0.0], np.cumsum(x) / total if total > 0 else np.full(len(x), np.nan)])
     return pd.DataFrame({"population_share": np.linspace(0, 1, len(x) + 1), "value_share": cumulated})
+
+
+def rate_limits(centre: ArrayLike, trials: ArrayLike, sigmas: float) -> tuple[np.ndarray, np.ndarray]:
+    """Between which rates chance alone leaves a group of that size whose true rate is ``centre``: (low, high).
+
+    The limits of a funnel plot: p0 ± σ·√(p0(1−p0)/n), cut at 0 and 1; exact binomial ones where fewer than five
+    successes, or failures, are expected. A rate strictly outside is a signal. NaN where there is no trial.
+    """
+    from scipy import stats  # slow to load: not before it is needed
+
+    p, n = np.broadcast_arrays(np.asarray(centre, dtype=float), np.asarray(trials, dtype=float))
+    tail = NormalDist().cdf(-sigmas)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = sigmas * np.sqrt(p * (1 - p) / n)
+        exact = (n * p < 5) | (n * (1 - p) < 5)
+        low = np.where(exact, stats.binom.ppf(tail, n, p) / n, p - half)
+        high = np.where(exact, stats.binom.isf(tail, n, p) / n, p + half)
+    seen = n > 0
+    return np.where(seen, np.clip(low, 0, 1), np.nan), np.where(seen, np.clip(high, 0, 1), np.nan)
+
+
+def chance_of_rate(successes: ArrayLike, trials: ArrayLike, centre: ArrayLike) -> np.ndarray:
+    """Two-sided binomial probability of a rate as far from ``centre`` by chance: twice the smaller tail, at most 1."""
+    from scipy import stats
+
+    k, n, p = (np.asarray(x, dtype=float) for x in np.broadcast_arrays(successes, trials, centre))
+    tails = np.minimum(stats.binom.cdf(k, n, p), stats.binom.sf(k - 1, n, p))
+    return np.where(n > 0, np.minimum(2 * tails, 1.0), np.nan)
+
+
+def discoveries(chances: ArrayLike, share: float = 0.10) -> np.ndarray:
+    """Which of many comparisons stand, at most ``share`` of them being false alarms on average (Benjamini-Hochberg).
+
+    ``chances``: the probability of each under chance alone; NaN is no comparison and never stands.
+    """
+    p = np.asarray(chances, dtype=float)
+    stands = np.zeros(len(p), dtype=bool)
+    places = np.flatnonzero(~np.isnan(p))
+    if len(places) == 0:
+        return stands
+    order = places[np.argsort(p[places], kind="stable")]
+    passing = np.flatnonzero(p[order] <= share * np.arange(1, len(order) + 1) / len(order))
+    if len(passing):
+        stands[order[: passing[-1] + 1]] = True
+    return stands
+
+
+def needed_trials(first: float, second: float, power: float = 0.80, level: float = 0.05) -> float:
+    """How many trials a group tells two rates apart (arcsine, two-sided); half as many against a fixed norm."""
+    effect = 2 * np.arcsin(np.sqrt(first)) - 2 * np.arcsin(np.sqrt(second))
+    spread = NormalDist().inv_cdf(1 - level / 2) + NormalDist().inv_cdf(power)
+    return float(2 * (spread / effect) ** 2)
+
+
+def lmdi(values: ArrayLike, reference: ArrayLike) -> np.ndarray:
+    """What each factor of a product contributes to its gap with a reference product; sums exactly to the gap.
+
+    Logarithmic mean Divisia index: L(a, b)·ln(x / y) with L(a, b) = (a−b) / ln(a/b). Both arguments hold factors, not
+    negative, along the last axis. A factor of zero takes the whole gap, in equal parts where several are zero (the
+    limit of small values); NaN where a factor is unknown.
+    """
+    x, y = np.broadcast_arrays(np.asarray(values, dtype=float), np.asarray(reference, dtype=float))
+    if (x < 0).any() or (y < 0).any():
+        raise ValueError("factors of a product must not be negative")
+    a, b = x.prod(axis=-1, keepdims=True), y.prod(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(x) - np.log(y)
+        whole = ratio.sum(axis=-1, keepdims=True)
+        mean = np.where(np.abs(whole) < 1e-12, a, (a - b) / whole)
+        parts = mean * ratio
+    zero = np.where(a == 0, x == 0, y == 0)
+    none = zero.sum(axis=-1, keepdims=True)
+    shared = np.where(zero, (a - b) / np.maximum(none, 1), 0.0)
+    either = ((a == 0) | (b == 0)) & ~np.isnan(a + b)
+    return np.where(either, np.where((a == 0) & (b == 0), 0.0, shared), parts)

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from salespilot.inference import gini, hhi, lorenz, misalignment, shrunk_rates, silence_probability, wilson
+from salespilot.inference import (
+    chance_of_rate,
+    discoveries,
+    gini,
+    hhi,
+    lmdi,
+    lorenz,
+    misalignment,
+    needed_trials,
+    rate_limits,
+    shrunk_rates,
+    silence_probability,
+    wilson,
+)
 
 INEQ = [541, 1463, 2445, 3438, 4437, 5401, 6392, 8304, 11904, 22261]
 positive = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=50)
@@ -98,3 +111,55 @@ def test_misalignment_is_symmetric_and_bounded(pairs):
         assert value == pytest.approx(misalignment(stake, effort))
     else:
         assert math.isnan(value)
+
+
+def test_f14_lmdi():
+    parts = lmdi([190, 4.4, 0.18, 3300], [200, 4, 0.25, 3000])
+    assert_allclose(parts, [-28_040, 52_103, -179_581, 52_103], atol=0.5)
+    assert parts.sum() == pytest.approx(-103_416)
+
+
+factors = st.lists(st.floats(0, 1e3).map(lambda x: 0.0 if x < 1e-3 else x), min_size=4, max_size=4)
+
+
+@given(factors, factors)
+def test_lmdi_sums_to_the_gap_whatever_the_zeros(values, reference):
+    gap = math.prod(values) - math.prod(reference)
+    scale = max(math.prod(values), math.prod(reference), 1.0)
+    assert lmdi(values, reference).sum() == pytest.approx(gap, abs=1e-9 * scale)
+
+
+def test_lmdi_of_zeros_is_the_limit_of_small_values():
+    assert_allclose(lmdi([0, 2, 5], [1, 2, 3]), [-6, 0, 0])
+    assert_allclose(lmdi([1, 0, 0], [1, 2, 3]), [0, -3, -3])
+    assert_allclose(lmdi([4, 3], [0, 3]), [12, 0])
+    assert_allclose(lmdi([2, 3], [3, 2]), 6 * np.log([2 / 3, 3 / 2]))
+    assert np.isnan(lmdi([np.nan, 2], [1, 2])).all()
+    with pytest.raises(ValueError, match="negative"):
+        lmdi([-1, 2], [1, 2])
+
+
+def test_f19_needed_trials():
+    assert needed_trials(0.25, 0.35) == pytest.approx(327.6, abs=0.05)
+    assert needed_trials(0.25, 0.35) / 2 == pytest.approx(163.8, abs=0.05)
+
+
+def test_limits_of_a_rate_are_normal_for_many_and_exact_for_few():
+    low, high = rate_limits(0.3, [100, 10, 0], 3)
+    assert_allclose([low[0], high[0]], 0.3 + 3 * math.sqrt(0.21 / 100) * np.array([-1, 1]))
+    assert (low[1], high[1]) == (0.0, 0.8)  # 9 or 10 of 10 at 30 %: 0.00014; 8 or more: 0.0016 > 0.00135
+    assert np.isnan([low[2], high[2]]).all()
+
+
+def test_chance_of_a_rate():
+    assert chance_of_rate([0, 5, 10, 0], [10, 10, 10, 0], 0.5)[:3] == pytest.approx([2 / 1024, 1.0, 2 / 1024])
+    assert np.isnan(chance_of_rate([0], [0], 0.5)[0])
+
+
+def test_benjamini_and_hochberg_1995():
+    # The fifteen p-values of their section 3.2: four stand at 5 %, where Bonferroni keeps three.
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
+         0.7590, 1.0]  # fmt: skip
+    assert discoveries(p, 0.05).tolist() == [True] * 4 + [False] * 11
+    assert discoveries([0.5, np.nan]).tolist() == [False, False]
+    assert discoveries([]).tolist() == []
