@@ -101,6 +101,13 @@ def deciles() -> pd.DataFrame:
     )
 
 
+def horizons() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"gap_days": [91, 61, 30, 7], "coverage_rate": [0.3, 0.12, 0.05, 0.01], "low": [-0.4, -0.2, -0.1, -0.02],
+         "high": [0.9, 0.5, 0.2, 0.04]}
+    )  # fmt: skip
+
+
 FORMS = {
     "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
     "bars with intervals": (
@@ -108,8 +115,37 @@ FORMS = {
         customers,
         {"x": "coverage_rate", "y": "name", "low": "low", "high": "high", "limit": 12},
     ),
+    "cone": (
+        charts.cone,
+        horizons,
+        {
+            "x": "gap_days",
+            "y": "coverage_rate",
+            "low": "low",
+            "high": "high",
+            "reference_label": "today",
+            "inner": "total",
+            "outer": "other",
+        },
+    ),
     "curves": (charts.curves, lorenz, {}),
     "decile_bars": (charts.decile_bars, deciles, {"line": "headroom"}),
+    "dots": (
+        charts.dots,
+        customers,
+        {
+            "x": "coverage_rate",
+            "y": "name",
+            "low": "low",
+            "high": "high",
+            "reference": 0.5,
+            "reference_label": "today",
+            "zone": (0.4, 0.6),
+            "colour": "segment",
+            "count": "visits",
+        },
+    ),
+    "dots without more": (charts.dots, customers, {"x": "net_revenue", "y": "name", "sort": True, "limit": 8}),
     "flow": (charts.flow, moves, {"source": "class_from", "target": "class_to", "order": list("ABCZ")}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
     "lines": (charts.lines, months, {"series": "segment", "partial": "partial"}),
@@ -119,6 +155,11 @@ FORMS = {
         charts.pareto,
         customers,
         {"zone": "abc_class", "band": "contact_status", "band_order": ("seen", "remote_only", "not_seen")},
+    ),
+    "reliability": (
+        charts.reliability,
+        customers,
+        {"x": "cum_share", "y": "coverage_rate", "low": "low", "high": "high", "count": "visits"},
     ),
     "scatter": (
         charts.scatter,

@@ -4,28 +4,34 @@ Every form is ``form(frame, book, *, x=..., y=..., ...) -> Figure``, where optio
 """
 
 from salespilot.charts.bars import bars
+from salespilot.charts.cone import cone
 from salespilot.charts.curves import curves
 from salespilot.charts.decile_bars import decile_bars
+from salespilot.charts.dots import dots
 from salespilot.charts.flow import flow
 from salespilot.charts.heat import heat
 from salespilot.charts.lines import lines
 from salespilot.charts.matrix import matrix
 from salespilot.charts.overdue import overdue
 from salespilot.charts.pareto import pareto
+from salespilot.charts.reliability import reliability
 from salespilot.charts.scatter import scatter
 from salespilot.charts.stacked import stacked
 from salespilot.charts.waterfall import waterfall
 
 __all__ = [
     "bars",
+    "cone",
     "curves",
     "decile_bars",
+    "dots",
     "flow",
     "heat",
     "lines",
     "matrix",
     "overdue",
     "pareto",
+    "reliability",
     "scatter",
     "stacked",
     "waterfall",

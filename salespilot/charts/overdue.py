@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salespilot.charts import style
@@ -49,7 +46,7 @@ def overdue(
     axes.set_xlim(0, widest * 1.03)
     style.names(axes)
     if amount:
-        _column(axes, book.heading(amount), [book.cell(amount, value) for value in frame[amount]])
+        style.column(axes, book.heading(amount), [book.cell(amount, value) for value in frame[amount]])
     style.key(axes, [(book.say("usual_rhythm"), style.PALE), (book.say("today"), style.WARM)], y=1.0)
     style.tick_axis(axes, "x", "days", book)
     style.grid(axes, "x")
@@ -57,21 +54,3 @@ def overdue(
     if total > limit:
         style.note(axes, book.say("first_of", shown=limit, total=total))
     return drawn
-
-
-def _column(axes: Axes, heading: str, cells: Sequence[str]) -> None:
-    """A column of text at the right of the plot, under its heading."""
-    width = 8 + 4.6 * max(len(text) for text in (heading, *cells))
-    for place, text in [(-0.85, heading), *enumerate(cells)]:
-        axes.annotate(
-            style.plain(text),
-            (1, place),
-            xycoords=("axes fraction", "data"),
-            xytext=(width, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=8,
-            color=style.QUIET if place < 0 else style.TEXT,
-            annotation_clip=False,
-        )

@@ -219,6 +219,24 @@ def key(axes: Axes, entries: Iterable[tuple[str, Any]], *, y: float = 1.02) -> N
     )
 
 
+def column(axes: Axes, heading: str, cells: Sequence[str]) -> None:
+    """A column of text at the right of the plot, under its heading."""
+    width = 8 + 4.6 * max(len(text) for text in (heading, *cells))
+    for place, text in [(-0.85, heading), *enumerate(cells)]:
+        axes.annotate(
+            plain(text),
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(width, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8,
+            color=QUIET if place < 0 else TEXT,
+            annotation_clip=False,
+        )
+
+
 def note(axes: Axes, text: str) -> None:
     """A quiet line under the axes, at the right."""
     axes.figure.supxlabel(plain(text), x=0.995, ha="right", fontsize=SMALL, color=QUIET)
