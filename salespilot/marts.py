@@ -174,6 +174,42 @@ def rep_activities(activities: Frame, start: date, end: date) -> Frame:
     )
 
 
+def stage_spells(opportunity_events: Frame, start: date, end: date) -> Frame:
+    """One row a stay of a deal in a stage that overlaps the period, from the changes known at its end.
+
+    opportunity_id, stage_code, entered (None: before the first change known), exited (None: still there), exit_to (the
+    next stage, None likewise). A change to the stage the deal is already in is no change.
+    """
+    order = ("event_ts", "event_id")
+
+    def neighbour(column: str, steps: int) -> nw.Expr:
+        return nw.col(column).shift(steps).over("opportunity_id", order_by=order)
+
+    changes = (
+        opportunity_events.filter(
+            (nw.col("field") == "stage")
+            & ~nw.col("new_value").is_null()
+            & (nw.col("event_ts").cast(nw.Date) <= nw.lit(end))
+        )
+        .with_columns(_before=neighbour("new_value", 1))
+        .filter(nw.col("_before").is_null() | (nw.col("_before") != nw.col("new_value")))
+        .with_columns(exited=neighbour("event_ts", -1), exit_to=neighbour("new_value", -1))
+    )
+    entered = changes.select(
+        "opportunity_id", nw.col("event_ts").alias("entered"), "exited", "exit_to", stage_code=nw.col("new_value")
+    )
+    begun = changes.filter(nw.col("_before").is_null() & (nw.col("old_value") != nw.col("new_value"))).select(
+        "opportunity_id",
+        _kept("event_ts", nw.col("_before") != nw.col("_before")).alias("entered"),
+        nw.col("event_ts").alias("exited"),
+        nw.col("new_value").alias("exit_to"),
+        stage_code=nw.col("old_value"),
+    )
+    columns = ["opportunity_id", "stage_code", "entered", "exited", "exit_to"]
+    spells = nw.concat([entered.select(columns), begun.select(columns)])
+    return spells.filter(nw.col("exited").is_null() | (nw.col("exited").cast(nw.Date) >= nw.lit(start)))
+
+
 MARTS: Mapping[str, tuple[str, Callable[[Frame, date, date], Frame]]] = MappingProxyType(
     {
         "customer_sales": ("sales_lines", customer_sales),
@@ -184,5 +220,6 @@ MARTS: Mapping[str, tuple[str, Callable[[Frame, date, date], Frame]]] = MappingP
         "customer_families": ("sales_lines", customer_families),
         "customer_contacts": ("activities", customer_contacts),
         "rep_activities": ("activities", rep_activities),
+        "stage_spells": ("opportunity_events", stage_spells),
     }
 )

@@ -19,7 +19,20 @@ from salespilot.tables import TABLES
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "salespilot"
 DISPLAY = {"matplotlib", "seaborn", "papermill", "nbconvert", "IPython", "babel", "weasyprint", "xlsxwriter", "click"}
-IN = ("tables", "places", "client", "intake", "fitness", "marts", "views", "aliases", "dataset", "cells", "periods")
+IN = (
+    "tables",
+    "places",
+    "client",
+    "intake",
+    "fitness",
+    "marts",
+    "views",
+    "aliases",
+    "dataset",
+    "cells",
+    "deals",
+    "periods",
+)
 JUDGE = ("finding", "conventions", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
 OUT = ("phrasebook", "phrases", "charts", "page", "markup", "slides", "brand", "report", "cli")
 SHARED = ("finding", "conventions", "inference", "behaviour")

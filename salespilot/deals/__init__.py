@@ -1,0 +1,19 @@
+"""Deals, shared by the reports on them: what is known of each, its stays in the stages, its chance of being won."""
+
+from salespilot.deals.chances import landing_draws, push_band, win_probabilities
+from salespilot.deals.history import CLEANUP_LOSSES, deal_history, deals, spells, stage_table
+from salespilot.deals.incidence import cumulative_incidence, incidence_at, observed_from
+
+__all__ = [
+    "CLEANUP_LOSSES",
+    "cumulative_incidence",
+    "deal_history",
+    "deals",
+    "incidence_at",
+    "landing_draws",
+    "observed_from",
+    "push_band",
+    "spells",
+    "stage_table",
+    "win_probabilities",
+]
