@@ -72,6 +72,12 @@ def install(connection: Any, client: Client) -> dict[str, str]:
     return hidden
 
 
+def codes(client: Client) -> dict[str, str]:
+    """The code behind each alias ever given, for what people wrote in a list that shows aliases only."""
+    known = _read(client.folder / "aliases.xlsx") if "alias" in client.privacy.values() else {}
+    return {alias: code for given in known.values() for code, alias in given.items()}
+
+
 def masked(table: str, hidden: Mapping[str, str]) -> str:
     """SQL of a table with the codes and names of the hidden kinds replaced, and telling free text removed."""
     replaced: dict[str, str] = {}

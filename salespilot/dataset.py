@@ -18,10 +18,10 @@ import duckdb
 import narwhals as nw
 import pandas as pd
 
-from salespilot import views
+from salespilot import aliases, views
 from salespilot.client import Client, load
 from salespilot.conventions import Conventions, SettingError, settings
-from salespilot.intake import Intake, Issue, read
+from salespilot.intake import Intake, Issue, read, register
 from salespilot.marts import MARTS
 from salespilot.tables import TABLES
 
@@ -197,7 +197,7 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
     """
     client = client if isinstance(client, Client) else load(Path(client))
     conventions = settings(Conventions, client.conventions, "client.toml [conventions]")
-    intake = read(client)
+    intake = register.join(read(client), register.read(client), aliases.codes(client))
     opened = _opened(intake.tables, as_of, months, conventions, client, intake)
     if as_of and opened.sales_basis and opened.first_transaction is None:
         first = opened.at(LATEST).first_transaction

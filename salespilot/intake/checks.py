@@ -61,6 +61,14 @@ closed_before_created      opportunity_id                   count deals whose cl
 undated_closed_deals       share                            count deals won or lost without a close date
 activity_outliers          rep_id, day, top                 count salesperson-days with more than 40 activities
 control_gap                year, expected, found, gap       the client's own figure of one year against the lines
+-------------------------  ------------------------------------------------------------------------------------------
+the register, actions.xlsx
+-------------------------  ------------------------------------------------------------------------------------------
+register_cell              line, value, reason              one cell that could not be read; the value before it holds
+register_column            value                            one column deleted; its values hold
+register_row               value                            one decided action deleted; it holds
+register_twice             line, value                      one id twice; the second row gets a new one
+register_unreadable        reason                           the file cannot be opened at all
 =========================  ==========================================================================================
 """
 

@@ -26,7 +26,7 @@ from salespilot.dataset import Dataset
 from salespilot.finding import Finding
 from salespilot.phrasebook import Phrasebook
 from salespilot.places import shared
-from salespilot.report import index
+from salespilot.report import index, register
 from salespilot.report.execute import ExecutionError, execute
 from salespilot.report.pdf import pdf
 from salespilot.report.print import html
@@ -111,6 +111,14 @@ def run(
                 entries.append(entry)
         page = index.index(folder, entries, making.book(None), client=client, as_of=opened.as_of, fitness=verdicts)
         _write_run(folder, opened, language, entries)
+        found = [
+            register.Found(name, entry.found, parameters == REPORTS[name].Parameters())
+            for (name, _, parameters), entry in zip(plans, entries, strict=True)
+            if name in REPORTS and entry.state == "done"
+        ]
+        remark = register.update(opened, found)
+        if remark:
+            making.remarks.add(making.book(None).say(remark))
     is_fit = verdicts.is_any_fit([name for name, _, _ in plans])
     return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)), is_fit)
 
