@@ -27,7 +27,7 @@ LONGEST_CELL = 120
 LONGEST_WORD = 24
 COMFORTABLE_TEXT = 18
 SHORT_LIST = 6
-NUMERIC = frozenset({"number", "count", "percent", "money", "money_short", "days", "hours"})
+NUMERIC = frozenset({"number", "count", "percent", "points", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
 # Widths of Inter, measured; long words of headings are hyphenated where the table is set small.
 EM_OF_LETTER = 0.55

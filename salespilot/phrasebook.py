@@ -199,8 +199,7 @@ class Phrasebook:
         return short[kind](value) if kind in short else self.format(kind, value)
 
     def _column(self, column: str, table: str | None) -> Mapping[str, str] | None:
-        known = phrases("_columns")
-        return known.get(f"{table}.{column}") or known.get(column)
+        return phrases("_columns").get(f"{table}.{column}") or phrases("_columns").get(column)
 
     def value(self, word: object, column: str | None = None, table: str | None = None) -> str:
         """A word of a closed list (status, segment, class ...) in the reader's language; any other word as it is.
@@ -208,9 +207,7 @@ class Phrasebook:
         ``[value.<table>.<column>.<word>]`` goes before ``[value.<column>.<word>]``, which goes before
         ``[value.<word>]``.
         """
-        if is_missing(word):
-            return self.missing
-        if is_flag(word):
+        if is_missing(word) or is_flag(word):
             return self.flag(word)
         for scope in (f"{table}.{column}.", f"{column}.", ""):
             if self.has(f"value.{scope}{word}"):
@@ -259,6 +256,11 @@ class Phrasebook:
     def percent(self, value: object, digits: int = 1) -> str:
         """A fraction as a percentage: 0.757 is 75,7 % in French, 75.7% in English."""
         return self.missing if is_missing(value) else self._decimal(_exact(value) * 100, digits) + self._percent_sign
+
+    def points(self, value: object) -> str:
+        """A difference between two percentages, signed: 0.031 is +3,1 pts."""
+        text = self.percent(value).replace(self._percent_sign, f"{NARROW}pts")
+        return f"+{text}" if not is_missing(value) and _exact(value) > 0 else text
 
     def money(self, value: object) -> str:
         """An amount: whole units from 100 on (12 345 €), the currency's decimals below unless it is whole (12,50 €)."""
@@ -322,9 +324,7 @@ class Phrasebook:
                 return self._decimal(_exact(value) * 100, 2, trim=True) + self._percent_sign
             if kind in ("month", "date"):
                 return self._tick_of_time(kind, value)
-            return (
-                self.days_short(value) if kind == "days" else self.format("number" if kind == "count" else kind, value)
-            )
+            return str(getattr(self, {"days": "days_short", "count": "number"}.get(kind, kind))(value))
 
         return tick
 
@@ -366,8 +366,8 @@ class Phrasebook:
 
 # fmt: off
 KINDS = frozenset({
-    "text", "id", "flag", "value", "number", "count", "percent", "money", "money_short", "date", "date_short", "month",
-    "month_short", "days", "hours", "column",
+    "text", "id", "flag", "value", "number", "count", "percent", "points", "money", "money_short", "date", "date_short",
+    "month", "month_short", "days", "hours", "column",
 })
 # fmt: on
 """What a placeholder or a column may be; each is a method of Phrasebook."""

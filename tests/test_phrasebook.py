@@ -172,6 +172,12 @@ def test_what_is_missing_says_so_whatever_the_kind(fr, en, nothing):
         assert en.format(kind, nothing) == "n/a"
 
 
+def test_points_are_signed(fr, en):
+    assert fr.points(0.0314) == f"+3,1{N}pts"
+    assert en.points(-0.05) == f"−5.0{N}pts"
+    assert fr.points(0) == f"0,0{N}pts"
+
+
 def test_ticks(fr, en):
     assert [fr.axis("money")(x, 0) for x in (0, 250_000, 1_250_000)] == [f"0{N}€", f"250{N}k€", f"1,25{N}M€"]
     assert fr.axis("percent")(0.2, 0) == f"20{N}%"
