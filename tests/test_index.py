@@ -4,7 +4,6 @@ import re
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,13 +13,17 @@ from salespilot.finding import Finding, Severity
 from salespilot.fitness import Fitness, Judgement, Verdict
 from salespilot.phrasebook import Phrasebook, phrases
 from salespilot.report.index import index
+from salespilot.report.run import Entry, Plan
 
 HOSTILE = '<script>alert(1)</script>" onclick="x" {{7*7}} </title>'
 
 
-def entry(name="review", state="done", title="Revue", reason=None, kinds=("html", "pdf", "xlsx", "json"), found=()):
-    files = {kind: Path(f"{name}.{kind}") for kind in kinds}
-    return SimpleNamespace(name=name, title=title, state=state, reason=reason, files=files, found=found, seconds=1.0)
+def entry(
+    name="review", state="done", title="Revue", reason=None, kinds=("html", "pdf", "xlsx", "json"), found=(), person=""
+):
+    stem = f"{name}--{person}" if person else name
+    files = {kind: Path(f"{stem}.{kind}") for kind in kinds}
+    return Entry(stem, title, state, reason, files, found, 1.0, name, person)
 
 
 def finding(severity=Severity.ALERT, stake=12000.0, name="Noël"):
@@ -166,3 +169,20 @@ def test_the_brand_signs_the_page(tmp_path, book):
 def test_a_run_without_reports_says_so(tmp_path, book, client):
     page = make(tmp_path, [], book, client)
     assert "Rien à montrer ici." in page.words
+
+
+def test_the_documents_of_people_stand_under_their_report(book, tmp_path):
+    entries = [entry(), entry(person="R01", title="Ève"), entry(person="R02", title="Noé", state="failed", kinds=())]
+    page = Page(index(tmp_path, entries, book, client=Client(tmp_path, "Client"), as_of=date(2026, 6, 30)))
+    assert page.links["Ève"] == "review--R01.html"
+    assert "Noé" in page.text
+    assert page.classes.count("ix-people") == 1
+    alone = Page(index(tmp_path, entries[1:2], book, client=Client(tmp_path, "Client"), as_of=date(2026, 6, 30)))
+    assert alone.links["Ève"] == "review--R01.html"
+
+
+def test_two_people_never_share_a_file():
+    names = {Plan("one_to_one", Path("x"), None, person).name for person in ("R 1", "R_1", "R/1", "R01")}
+    assert len(names) == 4
+    assert "one_to_one--R01" in names
+    assert not any(set("/ ") & set(name) for name in names)

@@ -42,11 +42,13 @@ def index(
     a card for each report made or failed, with its first findings and links to its files; last, the reports that were
     not run, and why.
     """
-    made = [entry for entry in entries if entry.state != "not_run"]
+    people = [entry for entry in entries if entry.person]
+    made = [entry for entry in entries if entry.state != "not_run" and not entry.person]
     left = [entry for entry in entries if entry.state == "not_run"]
     cards = [
         _fitness(fitness, entries, book) if fitness and fitness.judgements else "",
-        *(_card(e, book) for e in made),
+        *(_card(e, [p for p in people if p.report == e.report], book) for e in made),
+        *_alone(people, made, book),
     ]
     if left:
         reasons = "".join(element("dt", text(e.title)) + element("dd", text(e.reason or "")) for e in left)
@@ -99,14 +101,25 @@ def _fitness(fitness: Fitness, entries: Sequence[Entry], book: Phrasebook) -> st
     return _section("index_fitness", body, book)
 
 
-def _card(entry: Entry, book: Phrasebook) -> str:
+def _alone(people: Sequence[Entry], made: Sequence[Entry], book: Phrasebook) -> list[str]:
+    """Cards of people's documents made without their report's own page: one person was asked for."""
+    reports = {entry.report for entry in made}
+    return [_card(entry, [], book) for entry in people if entry.report not in reports]
+
+
+def _titled(entry: Entry) -> str:
     page = next((entry.files[kind] for kind in ("html", "pdf", "xlsx") if kind in entry.files), None)
-    title = _link(page, entry.title) if page else text(entry.title)
+    return _link(page, entry.title) if page else text(entry.title)
+
+
+def _card(entry: Entry, people: Sequence[Entry], book: Phrasebook) -> str:
+    """The card of a report, with the documents of each person under it."""
+    title = _titled(entry)
     state = element("span", text(book.say(f"index_{entry.state}")), f"ix-state ix-{entry.state}")
     body = element("div", element("h2", title) + state, "ix-head")
     if entry.reason:
         body += element("p", text(entry.reason), "ix-reason")
-    words = Phrasebook(entry.name, book.language, book.currency)
+    words = Phrasebook(entry.report, book.language, book.currency)
     first = leading(entry.found)[:SHOWN]
     if first:
         body += element("ul", "".join(_finding(finding, words) for finding in first), "ix-found")
@@ -114,7 +127,10 @@ def _card(entry: Entry, book: Phrasebook) -> str:
         body += element("p", text(book.say("index_more", n=len(entry.found) - SHOWN)), "ix-more")
     named = FILES | {"ipynb": book.say("index_notebook")}
     links = "".join(_link(entry.files[kind], label) for kind, label in named.items() if kind in entry.files)
-    return element("section", body + (element("p", links, "ix-files") if links else ""))
+    body += element("p", links, "ix-files") if links else ""
+    failed = element("span", text(book.say("index_failed")), "ix-state ix-failed")
+    each = "".join(element("li", _titled(own) + (failed if own.state == "failed" else "")) for own in people)
+    return element("section", body + (element("ul", each, "ix-people") if each else ""))
 
 
 def _finding(finding: Finding, words: Phrasebook) -> str:

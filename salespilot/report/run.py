@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ from salespilot.reports import REPORTS
 FORMATS = ("html", "pdf", "xlsx", "svg")
 DEFAULT_FORMATS = ("html", "pdf", "xlsx")
 COMMON = ("client", "as_of", "months", "language")
+UNSAFE = re.compile(r"[^\w.-]+")
 
 
 class RunError(Exception):
@@ -44,8 +48,31 @@ class RunError(Exception):
 
 
 @dataclass(frozen=True)
+class Plan:
+    """One document to make: its report (or own notebook), the parameters, and whose it is (a rep_id) where a report
+    is made once for each salesperson."""
+
+    report: str
+    notebook: Path
+    parameters: Any
+    person: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its files; a code that no file may bear gets one that no other person has."""
+        if not self.person:
+            return self.report
+        safe = UNSAFE.sub("_", self.person)
+        mark = hashlib.sha1(self.person.encode(), usedforsecurity=False).hexdigest()[:4]
+        return f"{self.report}--{safe if safe == self.person else f'{safe}-{mark}'}"
+
+
+@dataclass(frozen=True)
 class Entry:
-    """What became of one report: ``state`` is done, failed or not_run; ``reason`` says why it is not done."""
+    """What became of one document: ``state`` is done, failed or not_run; ``reason`` says why it is not done.
+
+    ``person``: the rep_id of whom it is about, where its report is made once for each.
+    """
 
     name: str
     title: str
@@ -54,6 +81,8 @@ class Entry:
     files: Mapping[str, Path] = field(default_factory=dict)
     found: Sequence[Finding] = ()
     seconds: float = 0.0
+    report: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,22 +133,18 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
         verdicts = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, client)
         making = _Making(opened, folder, language, tuple(formats), verdicts)
+        plans = [each for plan in plans for each in making.expand(plan)]
         entries = []
         with making.figures(), ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-            for entry in pool.map(lambda plan: making.make(*plan), plans):
+            for entry in pool.map(making.make, plans):
                 notify(entry)
                 entries.append(entry)
         page = index.index(folder, entries, making.book(None), client=client, as_of=opened.as_of, fitness=verdicts)
         _write_run(folder, opened, language, entries)
-        found = [
-            register.Found(name, entry.found, parameters == REPORTS[name].Parameters())
-            for (name, _, parameters), entry in zip(plans, entries, strict=True)
-            if name in REPORTS and entry.state == "done"
-        ]
-        remark = register.update(opened, found)
+        remark = register.update(opened, _found(plans, entries))
         if remark:
             making.remarks.add(making.book(None).say(remark))
-    is_fit = verdicts.is_any_fit([name for name, _, _ in plans])
+    is_fit = verdicts.is_any_fit([plan.report for plan in plans])
     return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)), is_fit)
 
 
@@ -131,9 +156,27 @@ def _check_thresholds(client: Client) -> None:
         settings(REPORTS[name].Thresholds, given, f"client.toml [thresholds.{name}]")
 
 
-def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list[tuple[str, Path, Any]]:
-    """Each report's name, notebook and own parameters, checked: every parameter given is known to one of them."""
-    plans, used = [], set()
+def _found(plans: Sequence[Plan], entries: Sequence[Entry]) -> list[register.Found]:
+    """What each report of the kit found; whole when it was made with its own defaults, for everyone and to the end."""
+    made: dict[str, list[Entry]] = {}
+    for entry in entries:
+        made.setdefault(entry.report, []).append(entry)
+    is_whole = {
+        name: all(entry.state == "done" for entry in own)
+        and any(plan.report == name and plan.parameters == REPORTS[name].Parameters() for plan in plans)
+        for name, own in made.items()
+        if name in REPORTS
+    }
+    return [
+        register.Found(name, [item for entry in made[name] for item in entry.found], whole)
+        for name, whole in is_whole.items()
+    ]
+
+
+def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list[Plan]:
+    """Each report's notebook and own parameters, checked: every parameter given is known to one of them."""
+    plans: list[Plan] = []
+    used: set[str] = set()
     for name in names:
         if name in REPORTS:
             cls = REPORTS[name].Parameters
@@ -148,13 +191,17 @@ def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> lis
             if key in defaults
         }
         used |= set(values)
-        plans.append((name, notebook, settings(cls, values, f"parameters of {name}") if cls else values))
+        plans.append(Plan(name, notebook, settings(cls, values, f"parameters of {name}") if cls else values))
     for key in set(given) - used:
-        known = sorted({key for _, _, own in plans for key in (own if isinstance(own, dict) else vars(own))})
+        known = sorted({key for plan in plans for key in _own(plan)})
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(('as_of', 'months', 'language', *known))}"
         raise RunError(f"unknown parameter {key!r} for {', '.join(names)}: {hint}")
     return plans
+
+
+def _own(plan: Plan) -> dict[str, Any]:
+    return plan.parameters if isinstance(plan.parameters, dict) else dataclasses.asdict(plan.parameters)
 
 
 def _declared(notebook: Path) -> dict[str, Any]:
@@ -213,41 +260,55 @@ class _Making:
             for path in Path(place).iterdir():
                 path.replace(self.folder / "figures" / path.name)
 
-    def make(self, name: str, notebook: Path, parameters: Any) -> Entry:
-        book = self.book(name)
+    def expand(self, plan: Plan) -> list[Plan]:
+        """A report made once for each salesperson becomes its page for the manager and one document for each."""
+        people = getattr(REPORTS.get(plan.report), "people", None)
+        if people is None or self.verdicts.obstacle(plan.report):
+            return [plan]
+        if plan.parameters.rep:
+            return [dataclasses.replace(plan, person=plan.parameters.rep)]
+        self._clear(f"{plan.report}--*")
+        each = [dataclasses.replace(plan.parameters, rep=person) for person in people(self.dataset)]
+        return [plan, *(dataclasses.replace(plan, parameters=own, person=own.rep) for own in each)]
+
+    def make(self, plan: Plan) -> Entry:
+        """Make one document."""
+        name, book = plan.name, self.book(plan.report)
         title = book.say("title") if book.has("title") else name
-        missing = self.verdicts.obstacle(name) if name in REPORTS else None
+        if plan.person:
+            title = str(self.dataset.names("reps").get(plan.person, plan.person))
+        missing = self.verdicts.obstacle(plan.report) if plan.report in REPORTS else None
+        entry = partial(Entry, name, title, report=plan.report, person=plan.person)
         if missing:
             self._clear(name)
-            return Entry(name, title, "not_run", book.say(missing.code, **missing.values))
+            return entry("not_run", book.say(missing.code, **missing.values))
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=f".{name}-") as place:
             draft = Path(place)
             try:
-                found = self._draft(draft, name, notebook, parameters, book)
+                found = self._draft(draft, plan, book)
             except ExecutionError as error:
                 self._clear(name)
                 files = self._deliver(draft, [path.name for path in draft.glob("*.ipynb")])
-                return Entry(name, title, "failed", str(error), files, (), time.monotonic() - begun)
+                return entry("failed", str(error), files, (), time.monotonic() - begun)
             self._clear(name)
             files = self._deliver(draft, sorted(path.name for path in draft.iterdir()))
-        return Entry(name, title, "done", None, files, found, time.monotonic() - begun)
+        return entry("done", None, files, found, time.monotonic() - begun)
 
-    def _draft(self, draft: Path, name: str, notebook: Path, parameters: Any, book: Phrasebook) -> Sequence[Finding]:
-        opened = self.dataset
+    def _draft(self, draft: Path, plan: Plan, book: Phrasebook) -> Sequence[Finding]:
+        opened, name = self.dataset, plan.name
         assert opened.client is not None
-        own = parameters if isinstance(parameters, dict) else dataclasses.asdict(parameters)
         common = {
             "client": str(opened.client.folder),
             "as_of": opened.as_of.isoformat(),
             "months": opened.months,
             "language": self.language,
         }
-        executed = execute(notebook, draft / f"{name}.ipynb", common | own)
+        executed = execute(plan.notebook, draft / f"{name}.ipynb", common | _own(plan))
         found: Sequence[Finding] = ()
-        if name in REPORTS:
-            result, found = results.of(opened, name, parameters)
-            twin(draft / f"{name}.json", opened, REPORTS[name], parameters, result, found, book)
+        if plan.report in REPORTS:
+            result, found = results.of(opened, plan.report, plan.parameters)
+            twin(draft / f"{name}.json", opened, REPORTS[plan.report], plan.parameters, result, found, book)
             if "xlsx" in self.formats:
                 workbook(draft / f"{name}.xlsx", result, book, found=found)
         if {"html", "pdf"} & set(self.formats):
