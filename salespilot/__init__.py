@@ -40,6 +40,7 @@ def __getattr__(name: str) -> Any:
         return import_module("salespilot.charts")
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
-    if not name.startswith("_") and find_spec(f"salespilot.diagnostics.{name}"):
-        return import_module(f"salespilot.diagnostics.{name}")
+    for home in ("diagnostics", "plans"):
+        if not name.startswith("_") and find_spec(f"salespilot.{home}.{name}"):
+            return import_module(f"salespilot.{home}.{name}")
     raise AttributeError(f"module 'salespilot' has no attribute {name!r}")

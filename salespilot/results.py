@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from salespilot import fitness
 from salespilot.conventions import settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding
@@ -28,8 +29,8 @@ def thresholds_of(dataset: Dataset, module: ModuleType) -> Any:
 def of(dataset: Dataset, name: str, parameters: Any = None) -> tuple[Any, list[Finding]]:
     """The Result of a report and what it found, from the client's cache where nothing has changed.
 
-    ``parameters`` is an instance of the report's Parameters (default: its defaults). Plans get the results of the
-    reports they use.
+    ``parameters`` is an instance of the report's Parameters (default: its defaults). Plans get the results of those of
+    the reports they use that the data can feed.
     """
     module = REPORTS[name]
     parameters = parameters if parameters is not None else module.Parameters()
@@ -38,7 +39,7 @@ def of(dataset: Dataset, name: str, parameters: Any = None) -> tuple[Any, list[F
     if path and path.exists():
         return pickle.loads(path.read_bytes())
     if module.USES:
-        used = {other: of(dataset, other) for other in module.USES}
+        used = {other: of(dataset, other) for other in module.USES if _can_be_made(dataset, other)}
         result = module.compute(dataset, used, parameters, thresholds)
     else:
         result = module.compute(dataset, parameters, thresholds)
@@ -46,6 +47,14 @@ def of(dataset: Dataset, name: str, parameters: Any = None) -> tuple[Any, list[F
     if path:
         _keep(path, pickle.dumps(answer))
     return answer
+
+
+def _can_be_made(dataset: Dataset, name: str) -> bool:
+    needs = REPORTS[name].NEEDS
+    if dataset.client is None or dataset.intake is None:
+        alternatives = [(need,) if isinstance(need, str) else need for need in needs]
+        return all(any(dataset.has(table) for table in tables) for tables in alternatives)
+    return fitness.assess(dataset.intake, {name: needs}, dataset.client).obstacle(name) is None
 
 
 def _path(dataset: Dataset, name: str, parameters: Any, thresholds: Any) -> Path | None:

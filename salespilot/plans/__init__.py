@@ -1,0 +1,1 @@
+"""Plans: what to decide, from what the reports found."""
