@@ -349,3 +349,11 @@ def test_the_demo(demo_client):
     )
     earlier = dataset.at(date(2025, 6, 30))
     assert deals.deals(earlier)["closed_date"].max() <= pd.Timestamp("2025-06-30")
+
+
+def test_pushes_are_judged_against_deals_of_the_same_age(demo_client):
+    record = deals.push_record(datasets.open(demo_client)).set_index("pushes")
+    assert {"0", "1", "2"} <= set(record.index)
+    weights = record["deal_count"] / record["deal_count"].sum()
+    seen, expected = (float((record[name] * weights).sum()) for name in ("observed_share", "expected_share"))
+    assert seen == pytest.approx(expected, abs=0.1)

@@ -1,6 +1,6 @@
 """Deals, shared by the reports on them: what is known of each, its stays in the stages, its chance of being won."""
 
-from salespilot.deals.chances import landing_draws, push_band, win_probabilities
+from salespilot.deals.chances import landing_draws, push_band, push_record, win_probabilities
 from salespilot.deals.history import CLEANUP_LOSSES, deal_history, deals, spells, stage_table
 from salespilot.deals.incidence import cumulative_incidence, incidence_at, observed_from
 
@@ -13,6 +13,7 @@ __all__ = [
     "landing_draws",
     "observed_from",
     "push_band",
+    "push_record",
     "spells",
     "stage_table",
     "win_probabilities",

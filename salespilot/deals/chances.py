@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import date
 
 import numpy as np
@@ -37,21 +37,46 @@ def win_probabilities(dataset: Dataset, until: date | None = None) -> pd.DataFra
     One row an open deal, sorted by opportunity_id: win_probability, basis (the state used: stage | age band | pushes),
     n (past deals seen in the same stage and age band).
     """
+    today, panel = _seen(dataset)
+    horizon = float(panel["left_days"].max()) if len(panel) else 0.0
+    if until is not None:
+        horizon = float((until - dataset.as_of).days)
+    return _estimated(today, panel, horizon)
+
+
+def push_record(dataset: Dataset) -> pd.DataFrame:
+    """What became of deals pushed 0, 1, 2, 3+ times, against deals of the same stage and age: one row a number.
+
+    deal_count (past deals seen in that state), observed_share won from then on, expected_share: what the stage and age
+    they were in would have given. The win rate by final number of pushes says nothing: only a deal that lives long
+    gets pushed often. Empty where no deal was ever won.
+    """
+    _, panel = _seen(dataset)
+    columns = ["pushes", "deal_count", "observed_share", "expected_share"]
+    if not panel["status"].eq("won").any():
+        return pd.DataFrame(columns=columns)
+    horizon = float(panel["left_days"].max())
+    expected = _share(_started(panel, horizon)(panel))
+    rows = []
+    for word, places in panel.groupby(push_band(panel["push_count"])).indices.items():
+        seen = panel.iloc[places]
+        rows.append((word, seen["opportunity_id"].nunique(), _won(seen, horizon), float(expected[places].mean())))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _seen(dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The open deals, and the deals as they stood at past month ends, each in its stage and age band."""
     everyone = deals(dataset)
     today = everyone[everyone["status"] == "open"].copy()
     stays = spells(dataset)
     panel = _panel(dataset, everyone, stays)
-    horizon = float(panel["left_days"].max()) if len(panel) else 0.0
-    if until is not None:
-        horizon = float((until - dataset.as_of).days)
     today["age"] = today["stage_age_days"].fillna(today["age_days"])
-    has_stages = len(stays) > 0
-    today["stage"] = today["stage_code"].fillna("") if has_stages else ""
+    today["stage"] = today["stage_code"].fillna("") if len(stays) else ""
     cuts = pd.DataFrame()
     if len(panel):
         cuts = panel.groupby("stage")["age"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
     today["age_band"], panel["age_band"] = _banded(today, cuts), _banded(panel, cuts)
-    return _estimated(today, panel, horizon)
+    return today, panel
 
 
 def _panel(dataset: Dataset, everyone: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
@@ -103,18 +128,7 @@ def _estimated(today: pd.DataFrame, panel: pd.DataFrame, horizon: float) -> pd.D
     answer = today[["opportunity_id"]].reset_index(drop=True)
     if not panel["status"].eq("won").any():
         return answer.assign(win_probability=np.nan, basis="", n=0)
-    overall = _won(panel, horizon)
-    stages = _rates(panel, "stage", horizon, overall)
-    bands = {
-        (stage, band): rate
-        for stage, rows in panel.groupby("stage")
-        for band, rate in _rates(rows, "age_band", horizon, stages[stage]).items()
-    }
-
-    def start(frame: pd.DataFrame) -> np.ndarray:
-        keys = zip(frame["stage"], frame["age_band"], strict=True)
-        return _logit(np.array([bands.get(key, stages.get(key[0], overall)) for key in keys], dtype=float))
-
+    start = _started(panel, horizon)
     now, then = start(today), start(panel)
     panel["pushes"], today["pushes"] = push_band(panel["push_count"]), push_band(today["push_count"])
     for factor in ("pushes", "type"):
@@ -130,6 +144,23 @@ def _estimated(today: pd.DataFrame, panel: pd.DataFrame, horizon: float) -> pd.D
     counts = [size.get(key, 0) for key in zip(today["stage"], today["age_band"], strict=True)]
     said = today["stage"] + "|" + today["age_band"].astype(str) + "|" + today["pushes"].fillna("").astype(str)
     return answer.assign(win_probability=_share(now), basis=said.to_numpy(), n=np.array(counts, dtype=int))
+
+
+def _started(panel: pd.DataFrame, horizon: float) -> Callable[[pd.DataFrame], np.ndarray]:
+    """What the stage and the age band of a deal give, as a logit: a function of frames with both columns."""
+    overall = _won(panel, horizon)
+    stages = _rates(panel, "stage", horizon, overall)
+    bands = {
+        (stage, band): rate
+        for stage, rows in panel.groupby("stage")
+        for band, rate in _rates(rows, "age_band", horizon, stages[stage]).items()
+    }
+
+    def start(frame: pd.DataFrame) -> np.ndarray:
+        keys = zip(frame["stage"], frame["age_band"], strict=True)
+        return _logit(np.array([bands.get(key, stages.get(key[0], overall)) for key in keys], dtype=float))
+
+    return start
 
 
 def _won(rows: pd.DataFrame, horizon: float) -> float:
