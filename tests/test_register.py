@@ -180,6 +180,16 @@ def test_a_run_of_part_of_the_team_takes_nothing_away(folder):
     assert sorted(sheet(folder)["action_id"]) == sorted(ids("C1", "C2"))
 
 
+def test_a_manager_may_own_an_action(folder):
+    with (folder / "exports" / "reps.csv").open("w", encoding="utf-8") as reps:
+        reps.write("rep_id;nom;manager\nR1;Ève Dupont;M1\nR2;Noé Martin;M1\n")
+    toml = (folder / "client.toml").read_text(encoding="utf-8")
+    (folder / "client.toml").write_text(toml + 'manager_id = "manager"\n', encoding="utf-8")
+    run(folder, finding("R1", owner=None))
+    assert list(sheet(folder)["owner_rep_id"]) == ["M1"]
+    assert not complaints(folder)
+
+
 def test_at_most_ten_drafts_an_owner_the_dearest_first(folder):
     many = [finding(f"C{n}", "R1", 1000.0 * n) for n in range(1, 15)]
     run(folder, *many, finding("X", "R2", 1.0))
@@ -268,8 +278,10 @@ def test_exported_actions_are_taken_in_once(folder):
     with (folder / "client.toml").open("a", encoding="utf-8") as toml:
         toml.write('[[source]]\ntable = "actions"\nfiles = ["exports/actions.csv"]\n[source.columns]\n')
         toml.write('action_id = "action_id"\ntitle = "titre"\nstatus = "statut"\nstart_date = "debut"\n')
+    before = sp.open(folder).intake
     run(folder)
     assert list(sheet(folder)["action_id"]) == ["A1"]
+    assert sp.open(folder).intake == before  # nothing decided that the exports do not say: nothing to make again
     edit(folder, {("A1", "status"): "Faite"})
     run(folder)
     assert list(sheet(folder)["status"]) == ["Faite"]

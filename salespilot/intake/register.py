@@ -128,22 +128,29 @@ def join(found: Intake, register: Register, codes: Mapping[str, str]) -> Intake:
 
     ``codes``: alias -> code, for a register that shows aliases.
     """
-    if not register.decided and not register.issues:
-        return found
-    place = found.folder.parent / f"register-{found.fingerprint}-{register.fingerprint}"
     tables, columns = dict(found.tables), dict(found.columns)
-    if register.decided:
-        place.mkdir(exist_ok=True)
-        for table, frame in (("actions", actions(register)), ("action_targets", targets(register))):
-            for column in frame.columns.intersection(["owner_rep_id", "customer_id"]):
-                frame[column] = frame[column].replace(dict(codes))
-            exported = pd.read_parquet(tables[table]) if table in tables else frame.head(0)
-            kept = exported[~exported["action_id"].isin([row.id for row in register.decided])]
-            tables[table] = place / f"{table}.parquet"
-            pd.concat([_typed(kept.reindex(columns=frame.columns), table), frame]).to_parquet(tables[table])
-            columns[table] = tuple(frame.columns)
+    place = found.folder.parent / f"register-{found.fingerprint}-{register.fingerprint}"
+    ids = [row.id for row in register.decided]
+    for table, frame in (("actions", actions(register)), ("action_targets", targets(register))):
+        for column in frame.columns.intersection(["owner_rep_id", "customer_id"]):
+            frame[column] = frame[column].replace(dict(codes))
+        exported = pd.read_parquet(tables[table]) if table in tables else frame.head(0)
+        exported = _typed(exported.reindex(columns=frame.columns), table)
+        merged = pd.concat([exported[~exported["action_id"].isin(ids)], frame])
+        if _content(merged, table) != _content(exported, table):
+            place.mkdir(exist_ok=True)
+            merged.to_parquet(place / f"{table}.parquet")
+            tables[table], columns[table] = place / f"{table}.parquet", tuple(frame.columns)
+    if tables == dict(found.tables) and not register.issues:
+        return found
     name = f"{found.fingerprint}-{register.fingerprint}"
     return replace(found, fingerprint=name, tables=tables, columns=columns, issues=(*found.issues, *register.issues))
+
+
+def _content(frame: pd.DataFrame, table: str) -> list[str]:
+    """What a table says, whatever the order of its rows and the key made for them."""
+    known = frame if table == "actions" else frame.drop(columns="action_target_id")
+    return sorted(repr(row) for row in known.astype(object).where(known.notna(), None).itertuples(index=False))
 
 
 def actions(register: Register) -> pd.DataFrame:
@@ -256,7 +263,8 @@ def _row(cells: Mapping[str, Any], extra: Mapping[str, Any], memory: _Memory) ->
         values[name] = value
     values["action_id"] = id or _new_id(repr(sorted((k, str(v)) for k, v in cells.items())))
     values["status"] = values.get("status") or "draft"
-    if values["status"] in DECIDED and values["decided_on"] is None:
+    is_new = values["status"] in DECIDED and before.get("status") not in DECIDED
+    if is_new and values["decided_on"] is None:
         known = [day for day in (values["start_date"], memory.as_of) if day is not None]
         values["decided_on"] = min(known) if known else None
     changed = any(not _alike(values[name], before.get(name)) for name in COLUMNS)

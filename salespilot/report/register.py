@@ -26,6 +26,7 @@ from salespilot.phrasebook import Phrasebook
 from salespilot.report.register_sheet import write
 
 DRAFTS_PER_OWNER = 10
+ORDER = ("in_progress", "planned", "draft", "done", "dropped")
 SOURCES: Mapping[str, str] = {
     "portfolio_review": "portfolio",
     "abc_cross_matrix": "abc",
@@ -62,7 +63,9 @@ def update(dataset: Dataset, found: Sequence[Found]) -> str | None:
         return "register_earlier"
     merged = _merged(known, dataset, found)
     path = registers.path_of(client)
-    owners = {str(key): str(name) for key, name in dataset.names("reps").items()}
+    owners = {str(row.values["owner_rep_id"]): "" for row in merged.rows if row.values.get("owner_rep_id")}
+    owners |= {str(id): str(name) for id, name in dataset.names("reps").items()}
+    owners = {id: name or id for id, name in owners.items()}
     book = Phrasebook("_register", client.language, client.currency)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".actions-", suffix=".xlsx")
     os.close(handle)
@@ -121,7 +124,8 @@ def _merged(known: Register, dataset: Dataset, found: Sequence[Found]) -> Regist
     kept += imported
     drafts = _best({**waiting, **candidates}.values(), kept)
     ids = known.imported | {row.id for row in imported}
-    return replace(known, rows=(*kept, *drafts), gone=tuple(gone.values()), imported=ids, as_of=dataset.as_of)
+    rows = sorted([*kept, *drafts], key=lambda row: ORDER.index(row.status))
+    return replace(known, rows=tuple(rows), gone=tuple(gone.values()), imported=ids, as_of=dataset.as_of)
 
 
 def _seen(row: Row, fresh: Row | None, is_lost: bool, as_of: date) -> Row:
