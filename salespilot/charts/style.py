@@ -49,6 +49,8 @@ WIDTH = 17.0
 SMALL = 7.5
 INCH = 2.54
 RASTER_DPI = 200
+KEY_POINTS = 400
+"""Width beyond which a key is written on two lines."""
 
 P = ParamSpec("P")
 
@@ -202,13 +204,16 @@ def grid(axes: Axes, which: str) -> None:
 
 
 def key(axes: Axes, entries: Iterable[tuple[str, Any]], *, y: float = 1.02) -> None:
-    """A line of coloured squares with their words above the axes: names bands and stacks where they cannot be."""
-    handles = [mpl.patches.Patch(facecolor=colour, label=plain(word)) for word, colour in entries]
+    """Coloured squares with their words above the axes, on a line or two: names what cannot be named in its place."""
+    named = [(plain(word), colour) for word, colour in entries]
+    handles = [mpl.patches.Patch(facecolor=colour, label=word) for word, colour in named]
+    width = sum(28 + 4.4 * len(word) for word, _ in named)
+    a_row = len(handles) if width <= KEY_POINTS else -(-len(handles) // 2)
     axes.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0, y),
-        ncols=min(len(handles), 5),
+        ncols=min(a_row, 5),
         fontsize=8,
         handlelength=0.9,
         handleheight=0.9,
