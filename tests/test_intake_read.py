@@ -82,6 +82,13 @@ def test_spoilt_bytes_are_told_and_cost_no_row(tmp_path: Path) -> None:
     assert "spoilt_bytes" in codes(made)
 
 
+def test_bytes_that_no_old_encoding_has_are_told(tmp_path: Path) -> None:
+    content = (CSV + "F1;31/01/2024;Société;1,50\nF2;31/01/2024;Béa;2,50\n").encode("cp1252")
+    toml = LINES.replace("[source.columns]", 'encoding = "cp1252"\n[source.columns]')
+    assert "spoilt_bytes" not in codes(take(client(tmp_path, toml, a__csv=content)))
+    assert "spoilt_bytes" in codes(take(client(tmp_path, toml, a__csv=content.replace(b"B\xe9a", b"B\x81a"))))
+
+
 def test_workbook_with_title_total_and_real_dates(tmp_path: Path) -> None:
     client(tmp_path, LINES.replace("*.csv", "*.xlsx"))
     book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))

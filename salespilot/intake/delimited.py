@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
-import pyarrow.dataset
 
 from salespilot.intake.files import clean_header, open_binary
 from salespilot.intake.native import Native
@@ -48,12 +47,13 @@ class _RaggedError(pa.ArrowInvalid):
 
 
 class _Utf8(io.RawIOBase):
-    """A text export as a stream of UTF-8 bytes: decodes older encodings, spoilt bytes become U+FFFD."""
+    """A text export as a stream of UTF-8 bytes: decodes older encodings; ``spoilt``: bytes were read as U+FFFD."""
 
     def __init__(self, raw: Any, encoding: str, blanks: bool) -> None:
         self._raw, self._blanks = raw, blanks
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self._rest, self._start, self._ended = "", True, False
+        self.spoilt = False
 
     def readable(self) -> bool:
         return True
@@ -66,6 +66,7 @@ class _Utf8(io.RawIOBase):
             text = self._decoder.decode(block, final=self._ended)
             if self._start and text:
                 text, self._start = text.removeprefix("\ufeff"), False
+            self.spoilt = self.spoilt or "\ufffd" in text
             if self._blanks:
                 text = self._tabs(text)
             if text:
@@ -89,11 +90,11 @@ def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:
 
     Columns whose values do not let themselves be read so stay text. Raises ArrowInvalid on a broken file.
     """
-    block, spoilt = BLOCK_BYTES, False
+    block, replaces = BLOCK_BYTES, False
     quoted, odd_blanks = _look(path, layout)
     while True:
         try:
-            count, misfits = _stream_text(path, layout, text, block, spoilt, quoted, native)
+            count, misfits, spoilt = _stream_text(path, layout, text, block, replaces, quoted, native)
             if not (quoted and _swallowed(text, layout)):
                 break
             quoted = False  # a quote that never closes: read again, quotes as they stand
@@ -103,8 +104,8 @@ def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:
                 native = native.without(layout.headers[int(refused[1])])  # a value to be judged: text, then
             elif native.types and isinstance(error, _RaggedError):
                 native = Native({})
-            elif "UTF8" in str(error) and not spoilt:
-                spoilt = True  # a few bytes are not UTF-8: read again, replacing them
+            elif "UTF8" in str(error) and not replaces:
+                replaces = True  # a few bytes are not UTF-8: read again, replacing them
             elif "straddling" in str(error) and block < MAX_BLOCK_BYTES:
                 block *= 16  # a record longer than a block
             else:
@@ -118,7 +119,7 @@ def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:
         records=count,
         above=above,
         misfits=tuple(misfits),
-        spoilt=spoilt or (_is_foreign(layout) and holds(text, "\ufffd")),
+        spoilt=spoilt,
         odd_blanks=odd_blanks,
         composed=_is_western(layout),
         numeric={header: "" if kind == pa.int64() else native.mark for header, kind in native.types.items()},
@@ -156,6 +157,8 @@ def _swallowed(text: Path, layout: Layout) -> bool:
     """Whether a cell holds whole rows of the file, as after a quote that never closes."""
     if not holds(text, "\n"):
         return False
+    import pyarrow.dataset  # rarely needed, slow to load
+
     # Fewer than three separators may well stand in a comment of several lines.
     row = rf"\n(?:[^\n]*?{re.escape(layout.separator or ',')}){{{max(len(layout.headers) - 1, 3)}}}"
     batches = pyarrow.dataset.dataset(str(text), format=text.suffix.removeprefix(".")).to_batches()
@@ -183,12 +186,12 @@ def _cells(text: str, layout: Layout) -> Iterator[list[str]]:
 
 
 def _stream_text(
-    path: Path, layout: Layout, text: Path, block: int, spoilt: bool, quoted: bool, native: Native
-) -> tuple[int, list[tuple[int, str]]]:
-    """Write the records below the header; returns how many there are, and those that fit no column."""
+    path: Path, layout: Layout, text: Path, block: int, replaces: bool, quoted: bool, native: Native
+) -> tuple[int, list[tuple[int, str]], bool]:
+    """Write the records below the header; returns how many, those that fit no column, whether bytes were replaced."""
     blanks = layout.separator == "whitespace"
     raw = open_binary(path)
-    stream = _Utf8(raw, layout.encoding or "utf-8", blanks) if spoilt or blanks or _is_foreign(layout) else raw
+    stream = _Utf8(raw, layout.encoding or "utf-8", blanks) if replaces or blanks or _is_foreign(layout) else raw
     odd: list[tuple[int, str]] = []
 
     def keep(row: Any) -> str:
@@ -230,7 +233,7 @@ def _stream_text(
             columns = [pa.array(column, pa.string()) for column in zip(*(cells for _, cells in rows), strict=True)]
             numbers = pa.array([number for number, _ in rows], pa.int64())
             writer.write(numbers, columns)
-    return max(last, odd[-1][0] if odd else 0), misfits
+    return max(last, odd[-1][0] if odd else 0), misfits, isinstance(stream, _Utf8) and stream.spoilt
 
 
 def _numbers(size: int, last: int, odd: list[tuple[int, str]], pending: int) -> tuple[Any, int, int]:

@@ -40,12 +40,15 @@ def with_kind(scope: Scope, reading: Reading) -> Reading:
 
 
 def _uses_prefix(scope: Scope, invoice: Plan) -> bool:
-    found = scope.fetch(
-        f"select count(*), count(*) filter (regexp_full_match({invoice.text}, '[0-9]+')),"
-        f" count(*) filter (starts_with(upper({invoice.text}), 'C') and regexp_matches({invoice.text},"
-        f" '{CREDIT_PREFIX}')) from {scope.view} r"
+    text = invoice.text
+    begins = f"({text} >= 'C' and {text} < 'D' or {text} >= 'c' and {text} < 'd')"
+    prefixed = f"{begins} and regexp_matches({text}, '{CREDIT_PREFIX}')"
+    if not scope.fetch(f"select 1 from {scope.view} r where {prefixed} limit 1"):
+        return False
+    numbered, rows = scope.fetch(
+        f"select count(*) filter (regexp_full_match({text}, '[0-9]+')), count(*) from {scope.view} r"
     )[0]
-    return bool(found[2]) and found[1] >= PLAIN_SHARE * found[0]
+    return bool(numbered >= PLAIN_SHARE * rows)
 
 
 def settle(assembly: Assembly) -> None:

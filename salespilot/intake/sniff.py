@@ -94,7 +94,7 @@ def sample(path: Path, layout: Layout, rows: int = 200) -> list[dict[str, str]]:
     else:
         head = head_text(path, layout.encoding or "utf-8")
         lines = islice(io.StringIO(head, newline=""), layout.header_row, None)
-        found = [cells for _, cells in split("".join(lines), layout.separator or ",", layout.quote)]
+        found = (cells for _, cells in split("".join(lines), layout.separator or ",", layout.quote))
     kept = (row for row in found if any(row) and not _is_header(row, layout.headers))
     padding = [""] * len(layout.headers)
     return [dict(zip(layout.headers, [*row, *padding], strict=False)) for row in islice(kept, rows)]
@@ -154,8 +154,8 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_header(row: Sequence[str], headers: Sequence[str]) -> bool:
-    named = [(clean_header(cell), header) for cell, header in zip(row, headers, strict=False) if cell.strip()]
-    return len(named) > 1 and all(cell == header for cell, header in named)
+    named = [(cell, header) for cell, header in zip(row, headers, strict=False) if cell.strip()]
+    return len(named) > 1 and all(clean_header(cell) == header for cell, header in named)
 
 
 def _workbook_layout(path: Path, hints: Mapping[str, object]) -> Layout:

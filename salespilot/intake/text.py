@@ -27,7 +27,7 @@ _DATE = re.compile(
 )
 _PERIOD = re.compile(r"(19|20)\d\d([-/. ]?(0?[1-9]|1[0-2]|[QTS][1-4]))?|(0?[1-9]|1[0-2])[-/.](19|20)?\d\d|[QTS][1-4].*")
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_NON_ASCII = re.compile(rb"[\x80-\xff]")
+_ASCII = bytes(range(128))
 _LEGACY = ("cp1252", "iso8859_15", "cp850", "mac_roman")
 _COMMON = frozenset("éèêëàâäîïôöûüùçœæÉÈÊÀÂÎÔÛÇŒñáíóúßÜÖÄ€£°²’«»…–—\u00a0\u202f")
 
@@ -59,8 +59,8 @@ def encoding_of(path: Path) -> str:
 
 
 def _judge_encoding(content: bytes) -> str:
-    valid = len(_UTF8_SEQUENCE.findall(content))
-    rest = Counter(b"".join(_NON_ASCII.findall(_UTF8_SEQUENCE.sub(b"", content))))
+    others, valid = _UTF8_SEQUENCE.subn(b"", content)
+    rest = Counter(others.translate(None, _ASCII))
     spoilt = rest.total()
     if valid and spoilt <= valid // 10:  # a few spoilt bytes do not make a file cp1252; the reader names their lines
         return "utf-8"

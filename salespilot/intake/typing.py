@@ -23,6 +23,7 @@ NUMERIC = ("money", "share", "number", "integer")
 DAYS = ("date", "timestamp")
 NOTHING = ("NULL", "null", "NaN", "nan", "#N/A", "\\N", "<NA>")  # what programs write where a code is missing
 TRIMMED = " \t\r\n\u00a0\u202f\u2009\u200b\ufeff"
+HEAD = 1000  # rows that show whether a code may be a number at all
 FEW = 24  # values of a closed list that a CASE tells apart faster than a join
 ODD_BLANK = "[\t\r\n\u00a0\u202f\u2009\u200b\ufeff]"
 
@@ -139,10 +140,10 @@ class _Typist:
         for name, text in others.items():
             column = self.scope.table[name]
             plain = column.type in ("id", "text") and not column.choices
-            whole = f"ends_with({text}, '0') and substr({text}, -2, 1) in ('.', ',')"
             parts.append(f"count(*) filter ({text} < '!' or ends_with({text}, ' '))")  # empty, or blanks at an end
             parts.append(f"count(*) filter ({in_list(text, NOTHING)})" if plain else "0")
-            parts.append(f"count(*) filter ({whole})" if column.type == "id" else "0")
+            whole = column.type == "id" and self._are_whole(text, f"(from {self.scope.view} limit {HEAD})")
+            parts.append(f"count(*) filter (ends_with({text}, '.0') or ends_with({text}, ',0'))" if whole else "0")
             parts.append(f"count(*) filter (contains({text}, ':'))" if column.type == "date" else "0")
         if not parts:
             return
@@ -170,7 +171,7 @@ class _Typist:
             every = f"trim({composed}, {quoted(TRIMMED)})"
             typed = f"nullif(case when regexp_matches({text}, {quoted(ODD_BLANK)}) then {every}"
             typed += f" else trim({composed}) end, '')"
-        if self.whole.get(column.name) and self._are_whole(text):
+        if self.whole.get(column.name) and self._are_whole(text, self.scope.view):
             typed = f"regexp_replace({typed}, '[.,]0+$', '')"
         nothing = self.nothing.get(column.name)
         if nothing:
@@ -178,9 +179,9 @@ class _Typist:
         unsure = UNKNOWN if odd or nothing or self.blank.get(column.name) else 0
         return Plan(column, written, typed, text, f"({typed}) is null", "false", "", 0, unsure, given)
 
-    def _are_whole(self, text: str) -> bool:
+    def _are_whole(self, text: str, rows: str) -> bool:
         odd = self.scope.fetch(
-            f"select 1 from {self.scope.view} r where trim({text}) <> '' and not {in_list(text, NOTHING)}"
+            f"select 1 from {rows} r where trim({text}) <> '' and not {in_list(text, NOTHING)}"
             f" and not regexp_full_match(trim({text}), '[0-9]+([.,]0+)?') limit 1"
         )
         return not odd
