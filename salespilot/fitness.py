@@ -60,6 +60,10 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """A needed table -> the tables that enrich the reports made from it: their faults weaken, their absence is no fault."""
 
 
+NEVER_KEPT = frozenset({"forecast_snapshots"})
+"""Tables that no system keeps unless told to: where absent, they are to be recorded from today."""
+
+
 class Verdict(StrEnum):
     """What the data are worth to one report. NOT_FED: a table or column that it needs was not exported."""
 
@@ -179,7 +183,7 @@ class Missing:
     def reason(self) -> Reason:
         """The sentence that says it."""
         if self.column is None:
-            return Reason("absent_table", {"table": self.table})
+            return Reason("absent_record" if self.table in NEVER_KEPT else "absent_table", {"table": self.table})
         return Reason("absent_column", {"table": self.table, "column": self.column})
 
 
