@@ -57,8 +57,19 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     _unknown(figures, ("hourly_cost",), reasons, absent("costs"))
     figures["bias_limit"] = thresholds.bias_act
     if isinstance(found, Reason):
-        given = ("course", "sources", "horizons", "reps", "errors", "rollup", "rollup_reps", "scope")
-        reasons |= {name: found for name in (*given, *ACCURACY, *PEOPLE, *ROLLUP) if figures.get(name) is None}
+        given = (
+            "course",
+            "sources",
+            "stairs",
+            "horizons",
+            "reps",
+            "people",
+            "errors",
+            "rollup",
+            "rollup_reps",
+            "scope",
+        )
+        reasons = dict.fromkeys((*given, *ACCURACY, *PEOPLE, *ROLLUP), found) | reasons
         periods = _months(dataset)
     else:
         periods = found.periods
@@ -155,8 +166,10 @@ def _people(
     figures["wape_announced"], figures["wape_corrected"] = map(_number, proof)
     _unknown(figures, ROLLUP, reasons, Reason("too_few_periods", {"n": figures["periods"]}))
     if level != "rep":
-        reasons |= dict.fromkeys(("reps", "errors", "rollup_reps", *PEOPLE), Reason("no_rep_forecast"))
+        reasons |= dict.fromkeys(("reps", "people", "errors", "rollup_reps", *PEOPLE), Reason("no_rep_forecast"))
         return frames
+    if table["bias"].isna().all():
+        reasons["people"] = Reason("too_few_periods", {"n": figures["periods"]})
     names = table.set_index("rep_id")["rep_name"]
     said = {"left": "unjudged_count", "ramping": "unjudged_count", "in_line": "in_line_count"}
     said |= {"over_forecaster": "over_forecasters", "under_forecaster": "under_forecasters"}

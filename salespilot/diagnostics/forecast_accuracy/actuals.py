@@ -36,6 +36,7 @@ class Actuals:
         """The actual of each entity between two days, both included.
 
         Missing where the days are not all known, or where a salesperson was not there from the first to the last.
+        Somebody known who never sold anything sold nothing, unless the lines name nobody.
         """
         where = self.running.columns.get_indexer(pd.MultiIndex.from_arrays([level, entity]))
         days = self.running.index.to_numpy()
@@ -44,8 +45,9 @@ class Actuals:
         closing = sums[np.searchsorted(days, end.to_numpy(), side="right"), where]
         since, until = (entity.map(self.present[column]) for column in ("since", "until"))
         absent = (level == "rep") & ((since > start) | (until < end))
-        known = (where >= 0) & (start >= self.first) & (end <= self.last) & ~absent
-        return pd.Series(closing - opening, index=level.index).where(known).round(4)
+        idle = (level == "rep") & entity.isin(self.present.index) & ("rep" in self.running.columns.get_level_values(0))
+        known = ((where >= 0) | idle) & (start >= self.first) & (end <= self.last) & ~absent
+        return pd.Series(np.where(where >= 0, closing - opening, 0.0), index=level.index).where(known).round(4)
 
 
 def bases(dataset: Dataset) -> list[str]:

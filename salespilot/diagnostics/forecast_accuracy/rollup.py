@@ -23,7 +23,7 @@ def own_errors(ground: Ground) -> tuple[pd.DataFrame, str]:
     Columns: entity_id, period_start, period_end, snapshot_date, forecast, actual, naive, error, error_share; and the
     level.
     """
-    rows = ground.rows[~ground.rows["is_summed"]]
+    rows = _own(ground.rows)
     level = next(one for one in LEVELS if (rows["level"] == one).any())
     rows = rows[rows["level"] == level]
     source = next(one for one in (*CHAIN, "statistical") if (rows["source"] == one).any())
@@ -32,6 +32,12 @@ def own_errors(ground: Ground) -> tuple[pd.DataFrame, str]:
     made["error"] = made["forecast"] - made["actual"]
     made["error_share"] = made["error"] / made["actual"].where(made["actual"] > 0)
     return made.reset_index(drop=True), level
+
+
+def _own(rows: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts as they were given; where only their sums can be judged, the sums."""
+    given = rows[~rows["is_summed"]]
+    return given if len(given) else rows
 
 
 def people(dataset: Dataset, errors: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
@@ -60,7 +66,7 @@ def corrected(forecast: pd.Series, bias: pd.Series) -> pd.Series:
 def to_come(ground: Ground, level: str, bias: pd.Series) -> pd.DataFrame:
     """One row an entity and period to come: entity_id, period_start, period_end, snapshot_date, announced, bias_shrunk,
     corrected. ``bias``: the shrunk one by entity; who has none yet takes the mean of the others."""
-    rows = ground.future[(ground.future["level"] == level) & ~ground.future["is_summed"]]
+    rows = _own(ground.future[ground.future["level"] == level])
     sources = [one for one in (*CHAIN, "statistical") if (rows["source"] == one).any()]
     rows = rows[rows["source"] == sources[0]] if sources else rows
     made = rows[["entity_id", "period_start", "period_end", "snapshot_date"]].copy()

@@ -104,9 +104,14 @@ def _actual(frame: pd.DataFrame, actual: Actuals, start: pd.Series, end: pd.Seri
 
 
 def _summed(frame: pd.DataFrame, level: str, below: str, actual: Actuals, teams: pd.Series) -> pd.DataFrame:
-    """Forecasts of a level as the sum of those below, where the level has none and hardly anyone is missing."""
+    """Forecasts of a level as the sum of those below, where the level has none and hardly anyone is missing.
+
+    Where the actual of nobody is known, everyone is taken to forecast.
+    """
     parts = frame[frame["level"] == below].copy()
-    parts["part"] = _actual(parts, actual, parts["period_start"], parts["period_end"]).fillna(0.0)
+    parts["part"] = _actual(parts, actual, parts["period_start"], parts["period_end"])
+    is_unknown = bool(parts["part"].isna().all())
+    parts["part"] = parts["part"].fillna(0.0)
     parts["level"], parts["entity_id"] = level, parts["entity_id"].map(teams) if level == "team" else COMPANY
     made = (
         parts.dropna(subset="entity_id")
@@ -119,7 +124,7 @@ def _summed(frame: pd.DataFrame, level: str, below: str, actual: Actuals, teams:
     whole = _actual(made, actual, made["period_start"], made["period_end"])
     own = pd.MultiIndex.from_frame(frame[KEYS])
     free = ~pd.MultiIndex.from_frame(made[KEYS]).isin(own)
-    covers = whole.isna() | (made["part"].abs() >= ROLL_UP_COVER * whole.abs())
+    covers = is_unknown | whole.isna() | (made["part"].abs() >= ROLL_UP_COVER * whole.abs())
     return made[free & covers].drop(columns="part").assign(is_summed=True)
 
 
