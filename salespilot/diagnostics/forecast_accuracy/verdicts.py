@@ -92,7 +92,8 @@ def _people(result: Result, th: Thresholds) -> Iterator[Finding]:
         excess *= a_year / row["n"]
         hits = row["over_count"] if is_over else row["n"] - row["over_count"]
         values = {"name": row["rep_name"], "hits": int(hits), "n": int(row["n"]), "bias": abs(row["bias"])}
-        values |= {"low": row["bias_low"], "high": row["bias_high"], "correction": share}
+        low, high = (row["bias_low"], row["bias_high"]) if is_over else (-row["bias_high"], -row["bias_low"])
+        values |= {"low": low, "high": high, "correction": share}
         values |= {"probability": row["over_probability"] if is_over else 1 - row["over_probability"]}
         yield Finding(
             NAME, "T09-R2", row["verdict"], Severity.ALERT if is_over else Severity.WATCH, "rep", row["rep_id"],
