@@ -108,6 +108,30 @@ def horizons() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def stages() -> pd.DataFrame:
+    entrants = np.array([200, 150, 90, 40, 12])
+    parts = {"advanced": entrants * 0.6, "open": entrants * 0.15, "lost": entrants * 0.25}
+    frame = pd.DataFrame({"stage": NAMES[:5], "entrants": entrants, "entered_value": entrants * 9e3})
+    for part, size in parts.items():
+        frame[f"{part}_count"], frame[f"{part}_value"] = size.round(), size * 9e3
+    return frame
+
+
+def stays() -> pd.DataFrame:
+    days = np.arange(1.0, 60)
+    parts = [(name, days**k * np.exp(-days / 8)) for k, name in enumerate(NAMES[:4])]
+    return pd.concat(
+        [pd.DataFrame({"stage": name, "days": days, "advanced_share": rate / rate.sum()}) for name, rate in parts]
+    )
+
+
+def still_there() -> pd.DataFrame:
+    ages = {"stage": NAMES[:4] * 5, "stage_age_days": range(5, 305, 15), "stalled_days": 45.0}
+    return pd.DataFrame(ages).assign(
+        age_status=lambda frame: np.where(frame["stage_age_days"] > 45, "stalled", "fresh")
+    )
+
+
 FORMS = {
     "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
     "bars with intervals": (
@@ -161,6 +185,9 @@ FORMS = {
         customers,
         {"x": "cum_share", "y": "coverage_rate", "low": "low", "high": "high", "count": "visits"},
     ),
+    "ridges": (charts.ridges, stays, {}),
+    "ridges with dots": (charts.ridges, stays, {"dots": still_there()}),
+    "river": (charts.river, stages, {}),
     "scatter": (
         charts.scatter,
         customers,
