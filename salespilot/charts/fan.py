@@ -53,8 +53,8 @@ def fan(
         axes.plot(today[x], float(today[actual]), "o", color=style.INK, markersize=6)
         text = f"{book.heading(actual)}\n{book.money_short(today[actual])}"
         axes.annotate(
-            style.plain(text), (today[x], float(today[actual])), xytext=(-7, 7), textcoords="offset points", ha="right",
-            va="bottom", color=style.INK, fontweight="bold", fontsize=8, path_effects=style.halo(),
+            style.plain(text), (today[x], float(today[actual])), xytext=(9, -6), textcoords="offset points", ha="left",
+            va="top", color=style.INK, fontweight="bold", fontsize=8, path_effects=style.halo(),
         )  # fmt: skip
     axes.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=3, maxticks=8))
     axes.xaxis.set_major_formatter(book.axis("month" if len(frame) > 5 else "date"))
