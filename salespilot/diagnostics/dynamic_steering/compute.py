@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -112,11 +112,35 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     for name in ("path", "components", "methods", "backtest"):
         if frames.get(name) is None:
             reasons[name] = over or Reason("too_early" if found is None else "no_past")
-    return Result(**frames, key_figures=figures, not_computable=reasons)
+    return Result(**frames, key_figures=figures, not_computable=_explained(frames, figures, reasons))
+
+
+# What cannot be computed for want of the same thing as another figure or frame.
+SAME_REASON = {
+    "gap": "required_pace_ratio", "required_pace": "required_pace_ratio", "current_pace": "required_pace_ratio",
+    "kept_landing": "landing_p50", "origin_count": "landing_p50", "outside_count": "landing_p10",
+    "open_count": "milestones", "overdue_count": "milestones", "dropped_count": "milestones",
+    "weighted_pipeline": "milestones", "lag_days": "milestones", "rolled_backlog": "milestones",
+    "deals_needed": "milestones", "charted_count": "alerts", "signal_count": "alerts", "false_alarm_share": "alerts",
+    "false_alarms": "alerts", "cycle_weeks": "alerts",
+}  # fmt: skip
+
+
+def _explained(frames: Frames, figures: dict[str, object], reasons: dict[str, Reason]) -> dict[str, Reason]:
+    """The reasons, one at least for each frame and figure that is missing."""
+    optional = [field.name for field in fields(Result) if field.name not in ("key_figures", "not_computable")]
+    missing = [name for name in optional if frames.get(name) is None]
+    missing += [name for name, value in figures.items() if value is None]
+    for name in missing:
+        if name not in reasons:
+            reasons[name] = reasons.get(SAME_REASON.get(name, ""), Reason("no_past"))
+    return reasons
 
 
 def _nothing(reason: Reason) -> Result:
-    return Result(key_figures=dict.fromkeys(KEYS), not_computable=dict.fromkeys([*KEYS, "path"], reason))
+    figures: dict[str, object] = dict.fromkeys([*KEYS, "scope", "period_end"])
+    frames = [field.name for field in fields(Result) if field.name not in ("key_figures", "not_computable")]
+    return Result(key_figures=figures, not_computable=dict.fromkeys([*figures, *frames, "charted", "aimed"], reason))
 
 
 def _of(sales: pd.DataFrame, scope: Scope) -> pd.DataFrame:
@@ -168,7 +192,7 @@ def _figures(
         if over or time.days_left == 0:
             reasons["required_pace_ratio"] = Reason("period_over")
         else:
-            pace = parts.current_pace(time, found, thresholds.phi_min)
+            pace = parts.current_pace(found, time.days_gone, time.days_left, thresholds.phi_min)
             figures["required_pace"] = max(target - actual, 0.0) / time.days_left
             figures["current_pace"] = pace
             figures["required_pace_ratio"] = max(target - actual, 0.0) / time.days_left / pace if pace > 0 else None

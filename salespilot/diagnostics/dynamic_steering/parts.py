@@ -17,14 +17,14 @@ from salespilot.diagnostics.dynamic_steering.pipeline import Book, Rest
 MIN_CLOSED = 10
 
 
-def current_pace(time: series.Timeline, found: Landing, phi_min: float) -> float:
+def current_pace(found: Landing, days_gone: float, days_left: float, phi_min: float) -> float:
     """Sales a working day that today's rhythm would bring over the rest, its season taken into account.
 
     From the share of earlier years done at this point; where that is unknown or too small, the pace to date.
     """
-    if found.phi >= phi_min and time.days_left:
-        return found.actual * (1 / found.phi - 1) / time.days_left
-    return found.actual / time.days_gone if time.days_gone else 0.0
+    if found.phi >= phi_min and days_left:
+        return found.actual * (1 / found.phi - 1) / days_left
+    return found.actual / days_gone if days_gone else 0.0
 
 
 def path(time: series.Timeline, history: History, found: Landing, aims: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +161,8 @@ def entities(
             found = series.at_true_prices(found, actual)
             row |= {"landing_p10": found.quantile(tail), "landing_p50": found.quantile(0.5)}
             row |= {"landing_p90": found.quantile(1 - tail), "gap": target - float(found.quantile(0.5) or 0.0)}
-            pace = current_pace(time, found, thresholds.phi_min)
+            gone = float(history.days[history.start : history.start + history.elapsed].sum())
+            pace = current_pace(found, gone, time.days_left, thresholds.phi_min)
             if not np.isnan(target):
                 row["target_probability"] = found.probability(target)
                 if time.days_left and pace > 0:

@@ -15,10 +15,11 @@ Values = dict[str, str | int | float | bool | date | None]
 
 
 def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Finding]:
-    """The findings of a result, rule by rule."""
+    """The findings of a result, gravest first, then rule by rule."""
     found = [*_landing(result, thresholds), *_people(result, thresholds), *_milestones(result, thresholds)]
     found += [*_passed(result, thresholds), *_activity(result), *_methods(result, thresholds)]
-    return [*found, *_effort(result, thresholds), *_indicators(result, thresholds)]
+    found += [*_effort(result, thresholds), *_indicators(result, thresholds)]
+    return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
 
 def _figure(result: Result, name: str) -> float | None:
