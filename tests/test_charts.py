@@ -132,12 +132,37 @@ def still_there() -> pd.DataFrame:
     )
 
 
+def landing() -> pd.DataFrame:
+    date = pd.date_range("2025-12-31", periods=13, freq="ME")
+    done, rest = np.arange(13) * 1e6, np.clip(np.arange(13) - 6, 0, None)
+    frame = pd.DataFrame({"date": date, "actual": done, "target": done * 1.2, "previous": done * 0.97})
+    frame["actual"] = frame["actual"].where(frame.index <= 6)
+    for name, pace in (("landing_p10", 8e5), ("landing_p50", 1e6), ("landing_p90", 1.3e6)):
+        frame[name] = np.where(frame.index >= 6, 6e6 + rest * pace, np.nan)
+    return frame
+
+
+def weeks() -> pd.DataFrame:
+    week, rng = pd.date_range("2026-01-05", periods=24, freq="7D"), np.random.default_rng(3)
+    parts = [pd.DataFrame({"week": week, "owner_name": name, "weekly_rate": rng.poisson(9, 24)}) for name in NAMES]
+    frame = pd.concat(parts, ignore_index=True).assign(centre=9.0, lower=0.0, upper=18.0)
+    return frame.assign(
+        signal=np.where(frame["weekly_rate"] > 15, "high", np.where(frame["weekly_rate"] < 4, "low", ""))
+    )
+
+
 FORMS = {
     "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
     "bars with intervals": (
         charts.bars,
         customers,
         {"x": "coverage_rate", "y": "name", "low": "low", "high": "high", "limit": 12},
+    ),
+    "behaviour": (charts.behaviour, weeks, {"x": "week", "y": "weekly_rate", "panel": "owner_name"}),
+    "behaviour alone": (
+        charts.behaviour,
+        lambda: weeks().head(24),
+        {"x": "week", "y": "weekly_rate", "marks": pd.DataFrame({"week": ["2026-03-02"], "label": [LONG]})},
     ),
     "cone": (
         charts.cone,
@@ -170,6 +195,8 @@ FORMS = {
         },
     ),
     "dots without more": (charts.dots, customers, {"x": "net_revenue", "y": "name", "sort": True, "limit": 8}),
+    "fan": (charts.fan, landing, {}),
+    "fan without target": (charts.fan, landing, {"target": None, "previous": None}),
     "flow": (charts.flow, moves, {"source": "class_from", "target": "class_to", "order": list("ABCZ")}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
     "lines": (charts.lines, months, {"series": "segment", "partial": "partial"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import matplotlib.dates as mdates
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,6 +30,10 @@ def fan(
 
     Each line is named at its end with its last amount.
     """
+    shown = [column for column in (actual, low, middle, high, target, previous) if column]
+    frame = frame.dropna(subset=shown, how="all")
+    if frame.empty:
+        return style.blank(book)
     drawn, axes = style.figure(8.6)
     frame = frame.sort_values(x).assign(**{x: lambda rows: pd.to_datetime(rows[x])})
     days = frame[x].to_numpy()
@@ -60,9 +63,10 @@ def fan(
     axes.xaxis.set_major_formatter(book.axis("month" if len(frame) > 5 else "date"))
     style.tick_axis(axes, "y", "money", book)
     style.grid(axes, "y")
-    axes.set_xlim(days.min(), days.max())
-    top = np.nanmax(frame[[c for c in (actual, middle, high, target, previous) if c]].to_numpy(dtype=float))
-    axes.set_ylim(min(0.0, float(np.nanmin(frame[actual].astype(float)))), float(top) * 1.06 or 1.0)
+    if len(frame) > 1:
+        axes.set_xlim(days.min(), days.max())
+    low_end, high_end = axes.get_ylim()
+    axes.set_ylim(min(low_end, 0.0), max(high_end, 0.0) or 1.0)
     _name(axes, ends, book)
     return drawn
 
