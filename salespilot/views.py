@@ -24,12 +24,14 @@ SEEN = {
         ("customer_assignments", "customer_id", None),
         ("customer_potential", "customer_id", None),
         ("activities", "customer_id", None),
+        ("quotes", "customer_id", None),
     ),
     "reps": (
         ("sales_lines", "rep_id_booked", "rep_name"),
         ("opportunities", "rep_id", "rep_name"),
         ("customer_assignments", "rep_id", None),
         ("activities", "rep_id", None),
+        ("quotes", "rep_id", None),
     ),
 }
 
@@ -108,7 +110,10 @@ def _transactions(basis: str | None) -> str:
         return "select invoice_date as day from raw_sales_lines"
     if basis == "won_deals":
         return "select closed_date as day from raw_opportunities where closed_date is not null"
-    return "select null::date as day where false"
+    return (
+        "select done_date as day from raw_activities where done_date is not null "
+        "union all select sent_date from raw_quotes where sent_date is not null"
+    )
 
 
 def last_transaction(basis: str | None, exported_on: date | None) -> str:

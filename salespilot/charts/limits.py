@@ -22,6 +22,7 @@ def limits(
     y: str = "adjusted_rate",
     centre: str = "peer_rate",
     label: str = "name",
+    what: str | None = "step",
     highlight: str | None = "is_signal",
     top: int = 15,
 ) -> Figure:
@@ -29,7 +30,8 @@ def limits(
     one number for all who are compared (the rate of most rows where there are several).
 
     Two bands, at two and three standard deviations, exact where few successes are expected. ``highlight``: a column of
-    flags; these points are dark. The first ``top`` rows are named, those outside the bands first.
+    flags; these points are warm. ``what``: a column whose word, the same in all rows, says what the rate is. At most
+    ``top`` rows are named, those highlighted and the furthest from the centre first.
     """
     frame = frame.dropna(subset=[x, y, centre])
     if frame.empty:
@@ -54,7 +56,8 @@ def limits(
     style.tick_axis(axes, "y", book.format_of(y), book)
     style.grid(axes, "y")
     axes.set_xlabel(book.heading(x))
-    axes.set_ylabel(book.heading(y))
+    said = style.wrapped(book.value(frame[what].iloc[0], what), 40) + "\n" if what and what in frame else ""
+    axes.set_ylabel(said + style.plain(book.heading(y)))
     style.key(axes, [(book.say("limits_usual"), style.PALE), (book.say("limits_rare"), style.WASH),
                      (book.say("limits_signal"), style.WARM)])  # fmt: skip
     order = np.lexsort((-np.abs(rates - middle), ~strong))[:top]

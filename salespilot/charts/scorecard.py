@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from salespilot.charts import style
 from salespilot.phrasebook import Phrasebook, is_missing
 
-COLOURS = (style.INK, style.ACCENT, style.GOLD, style.WARM, style.GREY)
+COLOURS = (style.INK, style.ACCENT, style.GOLD, style.WARM)
 
 
 @style.form
@@ -32,11 +32,12 @@ def scorecard(
     values = frame[x].astype(float)
     reach = max(float(values.abs().max()) if values.notna().any() else 0.0, 0.01)
     height = len(frame) + 1.25 * len(groups)
-    drawn, axes = style.figure(1.6 + 0.52 * height)
+    drawn, axes = style.figure(1.5 + 0.45 * height)
     place = 0.0
     words: list[tuple[float, str]] = []
     columns = [reach * (1.62 + 0.62 * k) for k in range(len(side))]
-    for name, colour in zip(groups, COLOURS, strict=False):
+    for name in groups:
+        colour = COLOURS[list(order).index(name) % len(COLOURS)]
         rows = frame[frame[group] == name]
         title = book.say("label_count", label=book.value(name, group), n=len(rows))
         axes.text(-2.62 * reach, place, style.plain(title), fontweight="bold", color=colour, va="center", fontsize=9.5)
