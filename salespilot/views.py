@@ -187,6 +187,7 @@ def _opportunities(exported: Mapping[str, tuple[str, ...]], as_of: date) -> str:
                 case when {later} then null else amount end as amount,
                 case when {later} then null else forecast_category end as forecast_category,
                 case when {later} then 'open' else status end as status,
+                case when {later} then null else probability_declared end as probability_declared,
                 case when {later} then null else loss_reason_code end as loss_reason_code,
                 case when {later} then null else loss_reason_source end as loss_reason_source,
                 case when {later} then null else closed_date end as closed_date)
@@ -212,6 +213,7 @@ def _opportunities(exported: Mapping[str, tuple[str, ...]], as_of: date) -> str:
         select r.* replace (
             {", ".join(replaced)},
             case when {later} then 'open' else status end as status,
+            case when {later} then null else probability_declared end as probability_declared,
             case when {later} then null else loss_reason_code end as loss_reason_code,
             case when {later} then null else loss_reason_source end as loss_reason_source,
             case when {later} then null else closed_date end as closed_date)
