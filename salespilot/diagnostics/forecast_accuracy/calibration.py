@@ -20,7 +20,7 @@ PRIOR_DEALS = 20.0
 STAGE_ENTRIES = """
 with declared as (
     select stage_code, median(probability_declared) as probability
-    from opportunities where status = 'open' and probability_declared is not null and stage_code is not null
+    from opportunities where status = 'open' and probability_declared between 0.01 and 0.99 and stage_code is not null
     group by stage_code
 ), entered as (
     select opportunity_id, new_value as stage_code, min(event_ts)::date as day
