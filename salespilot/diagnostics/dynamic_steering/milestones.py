@@ -82,7 +82,7 @@ def milestones(dataset: Dataset, book: Book, needed: float, thresholds: Threshol
     table["have_equivalent"] = table["expected_amount"] / table["conversion"]
     table["deficit"] = (table["needed_amount"] - table["have_equivalent"]).clip(lower=0.0)
     left = remaining_days(dataset, book.closed).set_index("stage_code")["p50_days"]
-    days = pd.to_timedelta(table["stage_code"].map(left), unit="D")
+    days = pd.to_timedelta(table["stage_code"].map(left).astype(float), unit="D")
     table["last_useful_date"] = (pd.Timestamp(book.until) - days).dt.normalize()
     as_of = pd.Timestamp(dataset.as_of)
     table["is_passed"] = table["last_useful_date"] < as_of
@@ -114,7 +114,7 @@ def quotas(dataset: Dataset, table: pd.DataFrame, everyone: pd.DataFrame) -> pd.
     for code, order in zip(useful["stage_code"], useful["stage_order"], strict=True):
         entered = firsts[firsts["stage_order"] >= order].groupby("opportunity_id")["entered"].min()
         usual[code] = float((entered > year).sum()) / 52
-    useful["usual_weekly"] = useful["stage_code"].map(usual)
+    useful["usual_weekly"] = useful["stage_code"].map(usual).astype(float)
     useful["effort_multiple"] = useful["weekly_count"] / useful["usual_weekly"].where(useful["usual_weekly"] > 0)
     useful["rep_count"] = len(in_post)
     useful["weekly_per_rep"] = useful["weekly_count"] / max(len(in_post), 1)
@@ -131,7 +131,7 @@ def accelerate(dataset: Dataset, book: Book) -> pd.DataFrame:
     """
     table = book.deals[book.deals["is_counted"]].copy()
     left = remaining_days(dataset, book.closed).set_index("stage_code")["p50_days"]
-    usual = table["stage_code"].map(left).fillna(left.get("", np.nan))
+    usual = table["stage_code"].map(left).astype(float).fillna(left.get("", np.nan))
     days = max((book.until - dataset.as_of).days, 0)
     table["slack_days"] = days - usual
     table["is_late"] = table["slack_days"] < 0

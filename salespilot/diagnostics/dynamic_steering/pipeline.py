@@ -87,7 +87,7 @@ def open_deals(dataset: Dataset, everyone: pd.DataFrame, until: date) -> pd.Data
     as_of = pd.Timestamp(dataset.as_of)
     left = remaining_days(dataset, everyone).set_index("stage_code")["p75_days"]
     usual = float(left.get("", 0.0))
-    rolled = as_of + pd.to_timedelta(table["stage_code"].map(left).fillna(usual).round(), unit="D")
+    rolled = as_of + pd.to_timedelta(table["stage_code"].map(left).astype(float).fillna(usual).round(), unit="D")
     table["is_overdue"] = table["expected_close_date"] < as_of
     table["due_date"] = table["expected_close_date"].mask(table["is_overdue"], rolled)
     table["is_counted"] = ~table["is_overdue"] | (table["due_date"] <= pd.Timestamp(until))
