@@ -18,7 +18,7 @@ def limits(
     frame: pd.DataFrame,
     book: Phrasebook,
     *,
-    x: str = "from_count",
+    x: str = "equivalent_count",
     y: str = "adjusted_rate",
     centre: str = "peer_rate",
     label: str = "name",

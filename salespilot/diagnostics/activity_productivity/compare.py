@@ -54,7 +54,8 @@ def rep_steps(
 
     ``from_count``, ``success_count``; ``rate`` with its 95 % interval (missing under ``hide`` starts), ``shrunk_rate``
     towards the peers, ``peer_rate``; ``expected_rate`` (the peers' in the same segments), ``index`` of actual over
-    expected with its interval, ``adjusted_rate`` (the peers' rate × index); ``limit_low``, ``limit_high`` (2σ) and
+    expected with its interval, ``adjusted_rate`` (the peers' rate × index) and
+    ``equivalent_count`` (starts at the peers' rate that would make it as sure); ``limit_low``, ``limit_high`` (2σ) and
     ``limit_low3``, ``limit_high3`` (3σ) around the expected rate; ``chance`` of so far a rate by luck; ``is_signal``
     (stands among all the comparisons); ``verdict``: below, above, within, too_few, not_compared.
     """
@@ -106,6 +107,9 @@ def _of_step(step: Step, team: pd.DataFrame, classes: pd.Series, hide: int) -> p
         for name, value in (("index", k / n), ("index_low", low), ("index_high", high)):
             table[name] = (value / table["expected_rate"]).where(seen & (table["expected_rate"] > 0))
     table["adjusted_rate"] = (table["index"] * table["peer_rate"]).clip(upper=1.0)
+    # As many starts at the peers' rate as make the adjusted rate as uncertain as it is.
+    odds, usual = (rate / (1 - rate) for rate in (table["expected_rate"], table["peer_rate"]))
+    table["equivalent_count"] = (n * odds / usual).where(seen & (usual > 0) & np.isfinite(odds / usual))
     table["limit_low"], table["limit_high"] = rate_limits(table["expected_rate"], n, UNUSUAL)
     table["limit_low3"], table["limit_high3"] = rate_limits(table["expected_rate"], n, OUT)
     chance = chance_of_rate(k, n, table["expected_rate"])

@@ -146,6 +146,7 @@ def _rates(steps: pd.DataFrame, team: pd.DataFrame) -> pd.DataFrame:
     table = table.reindex(columns=[name for name in STEPS if name in table])
     about = team[["name", "role", "worked_days", "exclusion"]].reindex(table.index)
     signals = steps.groupby("rep_id")["is_signal"].sum().rename("signal_count")
+    about["exclusion"] = about["exclusion"].astype(object).where(about["exclusion"].notna(), "compared")
     return about.join(table).join(signals).reset_index()
 
 

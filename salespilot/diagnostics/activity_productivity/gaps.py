@@ -289,7 +289,7 @@ def summary(levers: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """One row a salesperson and basis: revenue, reference_revenue, gap, and the first lever that pulls it down.
 
     ``lever`` and ``contribution``: of the levers that can be acted on, the most negative one; ``is_signal`` says
-    whether it stands, and weighs at least ``gap_min_share`` of the peers' revenue. Missing where none is negative.
+    whether it stands, and weighs at least ``gap_min_share`` of the peers' revenue. "none" where none is negative.
     """
     keys = ["rep_id", "basis"]
     table = levers.drop_duplicates(keys)[[*keys, "peers", "revenue", "reference_revenue", "gap"]]
@@ -299,6 +299,7 @@ def summary(levers: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     table = table.merge(worst[columns], on=keys, how="left")
     weighs = table["contribution"].abs() >= thresholds.gap_min_share * table["reference_revenue"]
     table["is_signal"] = table["is_signal"].fillna(False).astype(bool) & weighs
+    table["lever"] = table["lever"].astype(object).where(table["lever"].notna(), "none")
     return table.sort_values(["basis", "gap", "rep_id"], ignore_index=True)
 
 

@@ -148,7 +148,7 @@ def _indicators(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     counts = result.indicators["decision"].value_counts()
     idle = int(counts.get("drop", 0) + counts.get("replace", 0))
-    if idle * 2 >= len(result.indicators):
+    if idle * 3 >= len(result.indicators):
         waste = float(result.indicators.loc[result.indicators["decision"] == "drop", "cost_to_collect"].sum())
         yield Finding(
             NAME, "T02-R7", "dashboard", Severity.ALERT, "company", "all", stake=waste or None, stake_kind="cost",

@@ -109,26 +109,24 @@ def _within_reach(rate: np.ndarray, n: np.ndarray, quantile: float) -> tuple[flo
 def plan(chain: pd.DataFrame, value: float, need: float | None, worked_days: float, years: float) -> pd.DataFrame:
     """Backward planning: one row a step of the unbroken chain, from the order back to the first start.
 
-    ``needed_per_order``: starts for one order; ``current_year``: starts a year now; and where a target says what must
-    be won (``need``, money a year): ``needed_year`` (today's starts and those that the orders still missing take),
-    ``needed_per_day`` (a worked day of the whole team) and ``effort`` (needed over current).
+    ``needed_per_order``: starts for one order, were all to come through the whole chain; ``current_year``: starts a
+    year now; and where a target says what must be won (``need``, money a year): ``effort``, the orders needed over
+    those of today, and ``needed_year`` and ``needed_per_day`` (a worked day of the whole team) at that effort. Some
+    visits come of no call, and some quotes of no visit: the effort keeps their part as it is.
     """
     names = unbroken(chain)
     rates = chain.set_index("step")
-    rows, each = [], 1.0
-    more = np.nan
-    if need is not None and value > 0 and names:
-        more = need / value - float(rates["success_count"]["rate_order"]) / years
+    rows, each, effort = [], 1.0, np.nan
+    if need is not None and value > 0 and names and rates["success_count"]["rate_order"] > 0:
+        effort = need / value / (float(rates["success_count"]["rate_order"]) / years)
     for name in reversed(names):
         rate = float(rates["rate"][name])
-        each, more = (each / rate, more / rate) if rate > 0 else (np.nan, np.nan)
+        each = each / rate if rate > 0 else np.nan
         current = float(rates["from_count"][name]) / years
-        needed = max(current + more, 0.0) if not np.isnan(more) else np.nan
         rows.append(
             {"basis": rates["basis"][name], "step": name, "rate": rate, "needed_per_order": each,
-             "current_year": current, "needed_year": needed,
-             "needed_per_day": needed / (worked_days / years) if worked_days else np.nan,
-             "effort": needed / current if current else np.nan}
+             "current_year": current, "needed_year": current * effort,
+             "needed_per_day": current * effort / (worked_days / years) if worked_days else np.nan, "effort": effort}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
