@@ -151,6 +151,41 @@ def weeks() -> pd.DataFrame:
     )
 
 
+def places(n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"lat": rng.uniform(44, 49, n), "lon": rng.uniform(-2, 7, n)})
+    frame["owner_name"] = [NAMES[i % len(NAMES)] if i % 9 else None for i in range(n)]
+    return frame.assign(owner_after=[NAMES[i % 5] for i in range(n)])
+
+
+def bases() -> pd.DataFrame:
+    return pd.DataFrame({"name": NAMES, "lat": np.linspace(44, 49, len(NAMES)), "lon": 3.0})
+
+
+def solutions() -> pd.DataFrame:
+    names = ["current", "stability", "balanced", "proximity", "intermediate", "intermediate"]
+    frame = pd.DataFrame({"scenario": names, "relation_moved": [0, 0.02, 0.08, 0.3, 0.05, 0.4]})
+    return frame.assign(load_cv=[0.3, 0.12, 0.02, 0.13, 0.05, 0.01], travel_km=[9e5, 8e5, 7e5, 5e5, 7.5e5, 6e5])
+
+
+def chain() -> pd.DataFrame:
+    steps = ["calls", "conversations", "visits", "quotes"]
+    frame = pd.DataFrame({"basis": steps, "from_count": [51234, 3000, 800, 9], "success_count": [3000, 700, 90, 0]})
+    frame["rate"] = frame["success_count"] / frame["from_count"]
+    return frame.assign(rate_low=[0.05, 0.2, 0.1, None], rate_high=[0.07, 0.3, 0.2, None], point_value=1e4, rank=3)
+
+
+def trials() -> pd.DataFrame:
+    frame = pd.DataFrame({"name": NAMES, "equivalent_count": np.linspace(3, 900, len(NAMES)), "peer_rate": 0.3})
+    return frame.assign(adjusted_rate=np.linspace(0, 0.6, len(NAMES)), is_signal=[True, None] * 4, step="rate_order")
+
+
+def scored() -> pd.DataFrame:
+    frame = pd.DataFrame({"indicator": NAMES, "decision": ["keep", "drop", "trial", "replace"] * 2})
+    gains = [0.12, -0.4, None, 0.01, 0.0, -0.02, 0.3, None]
+    return frame.assign(predictive_gain=gains, why="proven", hours_to_collect=[0, 12.5] * 4, level="activity")
+
+
 FORMS = {
     "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
     "bars with intervals": (
@@ -179,6 +214,8 @@ FORMS = {
     ),
     "curves": (charts.curves, lorenz, {}),
     "decile_bars": (charts.decile_bars, deciles, {"line": "headroom"}),
+    "dot_map": (charts.dot_map, places, {"homes": bases(), "ground": bases().assign(department="2A")}),
+    "dot_map alone": (charts.dot_map, places, {"panels": ("owner_after",)}),
     "dots": (
         charts.dots,
         customers,
@@ -198,7 +235,16 @@ FORMS = {
     "fan": (charts.fan, landing, {}),
     "fan without target": (charts.fan, landing, {"target": None, "previous": None}),
     "flow": (charts.flow, moves, {"source": "class_from", "target": "class_to", "order": list("ABCZ")}),
+    "flow without order": (charts.flow, moves, {"source": "class_from", "target": "class_to"}),
+    "frontier": (
+        charts.frontier,
+        solutions,
+        {"x": "relation_moved", "y": "load_cv", "label": "scenario", "colour": "travel_km"},
+    ),
+    "funnel": (charts.funnel, chain, {"side": ("rank", "point_value")}),
+    "funnel without more": (charts.funnel, chain, {"low": None, "high": None}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
+    "limits": (charts.limits, trials, {}),
     "lines": (charts.lines, months, {"series": "segment", "partial": "partial"}),
     "matrix": (charts.matrix, cells, {"colour_labels": ("today", "total")}),
     "overdue": (charts.overdue, customers, {"amount": "net_revenue"}),
@@ -225,6 +271,8 @@ FORMS = {
         customers,
         {"x": "net_revenue", "y": "visits", "zone_above": (1e-3, "today"), "zone_below": (1e-5, "total")},
     ),
+    "scorecard": (charts.scorecard, scored, {}),
+    "scorecard without more": (charts.scorecard, scored, {"side": ()}),
     "stacked": (charts.stacked, customers, {"x": "net_revenue", "y": "name", "series": "abc_class", "order": "ABC"}),
     "waterfall": (charts.waterfall, bridge, {}),
 }
