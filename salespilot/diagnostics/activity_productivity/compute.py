@@ -214,7 +214,7 @@ def _visits(work: _Work) -> None:
     names = ("visits", "revenue_per_visit", "margin_per_visit", "visit_cost", "break_even_order", "visits_per_order")
     if not dataset.has("activities"):
         work.figures |= dict.fromkeys(names)
-        work.reasons |= dict.fromkeys((*names, "visit_costs", "segments"), absent("activities"))
+        work.reasons |= dict.fromkeys((*names, "visit_costs", "segments", "segment_bars"), absent("activities"))
         return
     by_rep = gaps.visit_months(dataset, dataset.window).groupby("rep_id")["visits"].sum()
     total = int(by_rep.sum())
@@ -231,6 +231,8 @@ def _visits(work: _Work) -> None:
     work.say("visit_cost", cost, none if not total else Reason("no_cost"))
     segments = work.attempt(("segments",), lambda: costs.segments(dataset, cost))
     work.frames["segments"] = segments
+    if segments is None or segments["margin"].isna().all():
+        work.reasons["segment_bars"] = work.reasons.get("segments", Reason("no_margin"))
     without = work.reasons.get("segments", none)
     met = None if segments is None else segments[["visits", "revenue", "margin", "account_count"]].sum(min_count=1)
     for figure, money in (("revenue_per_visit", "revenue"), ("margin_per_visit", "margin")):

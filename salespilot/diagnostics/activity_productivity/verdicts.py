@@ -20,6 +20,7 @@ LEVER_RULES = {
 }
 FEW = 30
 """Trials under which a rate alone proves little (method, section 1)."""
+LEAST_IDLE = 3
 COACHED = ("rate_quote", "rate_order", "rate_appointment")
 
 
@@ -148,7 +149,7 @@ def _indicators(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     counts = result.indicators["decision"].value_counts()
     idle = int(counts.get("drop", 0) + counts.get("replace", 0))
-    if idle * 3 >= len(result.indicators):
+    if idle >= LEAST_IDLE and idle * 3 >= len(result.indicators):
         waste = float(result.indicators.loc[result.indicators["decision"] == "drop", "cost_to_collect"].sum())
         yield Finding(
             NAME, "T02-R7", "dashboard", Severity.ALERT, "company", "all", stake=waste or None, stake_kind="cost",
