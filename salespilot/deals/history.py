@@ -182,7 +182,7 @@ def spells(dataset: Dataset) -> pd.DataFrame:
         frame["exited"].isna() | ~(frame["exited"] < frame["entered"]), frame["entered"]
     )
     order = stages["stage_order"]
-    frame["is_backward"] = frame["exit_to"].map(order) < frame["stage_code"].map(order)
+    frame["is_backward"] = frame["exit_to"].map(order).astype(float) < frame["stage_code"].map(order).astype(float)
     frame["exit_to"] = frame["exit_to"].where(frame["exit_to"].notna(), None)
     kept = ["opportunity_id", "stage_code", "entered", "exited", "exit_to", "is_backward"]
     return frame.loc[is_open, kept].reset_index(drop=True)
