@@ -8,28 +8,28 @@ import pandas as pd
 from salespilot.behaviour import behaviour, signal_rule
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.dynamic_steering.model import Thresholds
-from salespilot.marts import FACE_TO_FACE, REMOTE
 from salespilot.periods import working_day_table
 
 WEEK = pd.Timedelta(days=7)
 FEW_WEEKS = 12
+INTERNAL = ("admin", "training", "travel")
 
 
 def weekly(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
-    """Contacts of each salesperson in post, week by week over the last whole weeks.
+    """Activity of each salesperson in post, week by week over the last whole weeks.
 
-    Columns: rep_id, week, entries, contacts, working_days, weekly_rate (contacts per five working days). A week
-    without any entry at all (mail and office work included) is taken for an absence where the exported capacity has
-    as many days off in its month, or where none was exported, and has no rate.
+    Columns: rep_id, week, entries, activity_count (all but office work, training and travel: more cases than contacts
+    alone, so that a fall shows sooner), working_days, weekly_rate (activities per five working days). A week without
+    any entry at all is taken for an absence where the exported capacity has as many days off in its month, or where
+    none was exported, and has no rate.
     """
     as_of = pd.Timestamp(dataset.as_of)
     last = as_of - pd.Timedelta(days=(as_of.weekday() + 1) % 7)  # the last Sunday
     first = last - thresholds.alert_weeks * WEEK + pd.Timedelta(days=1)
-    met = ", ".join(f"'{word}'" for word in (*FACE_TO_FACE, *REMOTE))
     rows = dataset.sql(
         f"select rep_id, date_trunc('week', done_date)::date as week, count(*) as entries, "
-        f"count(*) filter (type in ({met})) as contacts from activities where rep_id is not null and "
-        f"coalesce(status, 'done') = 'done' and done_date between date '{first.date()}' and date '{last.date()}' "
+        f"count(*) filter (type is null or type not in {INTERNAL}) as activity_count from activities "
+        f"where rep_id is not null and coalesce(status, 'done') = 'done' and done_date between date '{first.date()}' and date '{last.date()}' "
         "group by 1, 2"
     )
     rows["week"] = pd.to_datetime(rows["week"])
@@ -37,13 +37,13 @@ def weekly(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
     in_post = reps[reps["end_date"].isna() | (reps["end_date"] > as_of)]
     weeks = pd.date_range(first, last, freq="7D")
     grid = pd.MultiIndex.from_product([in_post["rep_id"], weeks], names=["rep_id", "week"]).to_frame(index=False)
-    table = grid.merge(rows, on=["rep_id", "week"], how="left").fillna({"entries": 0, "contacts": 0})
+    table = grid.merge(rows, on=["rep_id", "week"], how="left").fillna({"entries": 0, "activity_count": 0})
     days = working_day_table(dataset, first.date(), last.date())
     worked = days[days["is_working_day"]].groupby(days["date"].dt.to_period("W-SUN").dt.start_time).size()
     table["working_days"] = table["week"].map(worked).fillna(0)
     started = table["rep_id"].map(reps.set_index("rep_id")["start_date"])
     table = table[started.isna() | (table["week"] >= started)]
-    table["weekly_rate"] = (table["contacts"] / table["working_days"] * 5).where(table["working_days"] > 1)
+    table["weekly_rate"] = (table["activity_count"] / table["working_days"] * 5).where(table["working_days"] > 1)
     table["weekly_rate"] = table["weekly_rate"].mask(_is_away(dataset, table))
     return table.sort_values(["rep_id", "week"], ignore_index=True)
 
@@ -61,7 +61,7 @@ def _is_away(dataset: Dataset, table: pd.DataFrame) -> pd.Series:
 
 
 def charted(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    """The weeks with their limits: rep_id, owner_name, week, contacts, weekly_rate, centre, lower, upper, signal.
+    """The weeks with their limits: rep_id, owner_name, week, activity_count, weekly_rate, centre, lower, upper, signal.
 
     A negative lower limit is zero: the chart is one-sided.
     """
@@ -70,12 +70,25 @@ def charted(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
         if rows["weekly_rate"].notna().sum() < FEW_WEEKS:
             continue
         chart = behaviour(rows["weekly_rate"].dropna())
-        kept = rows[rows["weekly_rate"].notna()][["rep_id", "week", "contacts", "weekly_rate"]].reset_index(drop=True)
+        kept = rows[rows["weekly_rate"].notna()][["rep_id", "week", "activity_count", "weekly_rate"]].reset_index(
+            drop=True
+        )
         kept = pd.concat([kept, chart[["centre", "lower", "upper", "side", "is_outside", "is_run", "signal"]]], axis=1)
         kept["is_leaning"] = chart["is_leaning"]
         kept.insert(1, "owner_name", names.get(rep, rep))
         parts.append(kept)
-    columns = ["rep_id", "owner_name", "week", "contacts", "weekly_rate", "centre", "lower", "upper", "side", "signal"]
+    columns = [
+        "rep_id",
+        "owner_name",
+        "week",
+        "activity_count",
+        "weekly_rate",
+        "centre",
+        "lower",
+        "upper",
+        "side",
+        "signal",
+    ]
     if not parts:
         return pd.DataFrame(columns=[*columns, "is_outside", "is_run", "is_leaning"])
     weeks = pd.concat(parts, ignore_index=True)
