@@ -8,9 +8,11 @@ from salespilot.charts.behaviour import behaviour
 from salespilot.charts.cone import cone
 from salespilot.charts.curves import curves
 from salespilot.charts.decile_bars import decile_bars
+from salespilot.charts.dot_map import dot_map
 from salespilot.charts.dots import dots
 from salespilot.charts.fan import fan
 from salespilot.charts.flow import flow
+from salespilot.charts.frontier import frontier
 from salespilot.charts.funnel import funnel
 from salespilot.charts.heat import heat
 from salespilot.charts.limits import limits
@@ -32,9 +34,11 @@ __all__ = [
     "cone",
     "curves",
     "decile_bars",
+    "dot_map",
     "dots",
     "fan",
     "flow",
+    "frontier",
     "funnel",
     "heat",
     "limits",

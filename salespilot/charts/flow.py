@@ -31,7 +31,7 @@ def flow(
     """``frame``: one row a pair of states. ``source``, ``target``: the states before and after; ``size``: how much
     moved (nothing is drawn for what is not positive). ``order``: the states from best to worst; the others follow.
 
-    Dark: moved up; warm: moved down; pale: stayed.
+    Dark: moved up; warm: moved down; pale: stayed. Without an order there is no up nor down: what moves has one colour.
     """
     frame = frame[frame[size].astype(float) > 0].dropna(subset=[source, target])
     if frame.empty:
@@ -49,7 +49,7 @@ def flow(
             if (start, end) not in table.index:
                 continue
             height = table[start, end] / total
-            colour = style.PALE if i == j else style.INK if j < i else style.WARM
+            colour = style.PALE if i == j else style.ACCENT if not order else style.INK if j < i else style.WARM
             _ribbon(axes, left[start], right[end], height, colour, 0.45 if i == j else 0.6)
             left[start] += height
             right[end] += height

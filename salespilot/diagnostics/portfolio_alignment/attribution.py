@@ -76,8 +76,9 @@ def solve(
     """The best attribution found, and how good it is proven to be.
 
     ``cost``: (n, m), infinite where the pair is forbidden. ``start``: an attribution to set out from as well (warm
-    start): the answer is never worse. ``is_quick`` rounds the relaxation without branch and bound. Raises ValueError when a unit may go to nobody. Where a hard band cannot hold, the answer
-    minimises what lies outside it and ``is_feasible`` is False.
+    start): the answer is never worse. ``is_quick`` rounds the relaxation without branch and bound. Where a hard band
+    cannot hold, the answer minimises what lies outside it and ``is_feasible`` is False. Raises ValueError when a unit
+    may go to nobody.
     """
     nowhere = ~np.isfinite(cost).any(axis=1)
     if nowhere.any():

@@ -5,6 +5,7 @@ ADBUDG through four judgements, and allocation by incremental analysis, as in CA
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def allocate(
     for k, curve in enumerate(curves):
         grid = np.linspace(0, most, steps + 1)
         points = _envelope(grid, curve.at(grid))
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in itertools.pairwise(points):
             rise = worth[k] * float(curve.at(b) - curve.at(a))
             pieces.append((rise / max(spent[k] * (b - a), 1e-9), k, float(a), float(b)))
     calls = np.zeros(len(curves))
