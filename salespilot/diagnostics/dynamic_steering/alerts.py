@@ -29,7 +29,8 @@ def weekly(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
     rows = dataset.sql(
         f"select rep_id, date_trunc('week', done_date)::date as week, count(*) as entries, "
         f"count(*) filter (type is null or type not in {INTERNAL}) as activity_count from activities "
-        f"where rep_id is not null and coalesce(status, 'done') = 'done' and done_date between date '{first.date()}' and date '{last.date()}' "
+        "where rep_id is not null and coalesce(status, 'done') = 'done' and "
+        f"done_date between date '{first.date()}' and date '{last.date()}' "
         "group by 1, 2"
     )
     rows["week"] = pd.to_datetime(rows["week"])
