@@ -34,6 +34,10 @@ class _Work:
         self.reasons: dict[str, Reason] = {}
         self.team = people(dataset, thresholds)
         self.years = years(dataset.window)
+        self.classes = compare.customer_classes(dataset)
+        self.credited = (
+            gaps.revenue_months(dataset, dataset.window, self.classes, thresholds) if dataset.sales_basis else None
+        )
 
     def attempt(self, names: tuple[str, ...], make: Callable[[], T]) -> T | None:
         """What ``make`` gives, or None with its reason under each of the names."""
@@ -59,9 +63,8 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if parameters.rep and parameters.rep not in set(dataset.table("reps")["rep_id"]):
         raise SettingError(f"rep: nobody has the code {parameters.rep!r}")
     work = _Work(dataset, thresholds)
-    classes = compare.customer_classes(dataset)
-    found = _chain(work, classes)
-    _gaps(work, classes)
+    found = _chain(work)
+    _gaps(work)
     _visits(work)
     _time(work)
     _audit(work)
@@ -82,8 +85,8 @@ def _of_rep(frame: pd.DataFrame | None, rep: str) -> Any:
     return frame[frame["rep_id"] == rep].reset_index(drop=True)
 
 
-def _chain(work: _Work, classes: pd.Series) -> dict[str, Step]:
-    dataset, th = work.dataset, work.thresholds
+def _chain(work: _Work) -> dict[str, Step]:
+    dataset, th, classes = work.dataset, work.thresholds, work.classes
     hide = dataset.conventions.small_n_hide
     found, reasons = steps_of(dataset, th)
     work.reasons |= reasons
@@ -172,12 +175,13 @@ def _upside(work: _Work, steps: pd.DataFrame, chain: pd.DataFrame) -> None:
     work.frames["limits"] = seen[seen["step"] == step].reset_index(drop=True)
 
 
-def _gaps(work: _Work, classes: pd.Series) -> None:
+def _gaps(work: _Work) -> None:
     dataset, th = work.dataset, work.thresholds
     names = ("gaps", "levers", "gap_total")
+    sold = work.credited
     parts = [
-        work.attempt(names, lambda: gaps.invoiced(dataset, work.team, classes, th))
-        if dataset.sales_basis == "invoiced"
+        work.attempt(names, lambda: gaps.invoiced(dataset, work.team, sold, th))
+        if sold is not None and dataset.sales_basis == "invoiced"
         else None,
         work.attempt(names, lambda: gaps.won(dataset, work.team, th)),
     ]
@@ -196,8 +200,8 @@ def _gaps(work: _Work, classes: pd.Series) -> None:
         work.frames |= {"levers": levers, "gaps": table}
         main = table[table["basis"] == table["basis"].min()]  # invoiced, where there is a choice
         work.figures["gap_total"] = float(main["gap"].clip(upper=0).sum()) / work.years
-    if dataset.sales_basis == "invoiced":
-        work.frames["company_gap"] = work.attempt(("company_gap",), lambda: gaps.company(dataset, work.team, th))
+    if sold is not None and dataset.sales_basis == "invoiced":
+        work.frames["company_gap"] = work.attempt(("company_gap",), lambda: gaps.company(dataset, work.team, sold, th))
     else:
         work.reasons["company_gap"] = absent("sales_lines")
     both = work.attempt(("velocity", "velocity_gap"), lambda: velocity(dataset))
@@ -220,9 +224,7 @@ def _visits(work: _Work) -> None:
     total = int(by_rep.sum())
     work.figures["visits"] = total
     none = Reason("no_visit")
-    credited = None
-    if dataset.sales_basis is not None:
-        credited = gaps.revenue_months(dataset, dataset.window, pd.Series(dtype=object), work.thresholds)
+    credited = work.credited
     table = costs.by_rep(dataset, work.team, by_rep, credited)
     cost = costs.company_cost(table)
     work.frames["visit_costs"] = table if len(table) else None

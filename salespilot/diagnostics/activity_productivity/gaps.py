@@ -63,13 +63,13 @@ def visit_months(dataset: Dataset, window: Window) -> pd.DataFrame:
     )
 
 
-def invoiced(dataset: Dataset, team: pd.DataFrame, classes: pd.Series, thresholds: Thresholds) -> pd.DataFrame:
+def invoiced(dataset: Dataset, team: pd.DataFrame, months: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Gap of each salesperson in revenue: days × visits a day × orders a visit × average order, in long form.
 
     The average order is read at the same mix of customers; the mix itself is the lever ``portfolio``. Where visits are
     not known (no activities, or a salesperson who does not log), orders a day replace visits and orders a visit.
+    ``months``: the :func:`revenue_months` of the window.
     """
-    months = revenue_months(dataset, dataset.window, classes, thresholds)
     visits = visit_months(dataset, dataset.window)
     worked = worked_days(dataset, dataset.window)[["rep_id", "month_index", "worked_days"]]
     sums = ["order_count", "order_value", *ADDITIVE]
@@ -303,7 +303,7 @@ def summary(levers: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     return table.sort_values(["basis", "gap", "rep_id"], ignore_index=True)
 
 
-def company(dataset: Dataset, team: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+def company(dataset: Dataset, team: pd.DataFrame, months: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """From the previous period's revenue to this one's: step (previous, levers, current), amount; exactly additive.
 
     Salespeople who do not log now are a step of their own: their visits would fall and their orders a visit soar.
@@ -311,7 +311,8 @@ def company(dataset: Dataset, team: pd.DataFrame, thresholds: Thresholds) -> pd.
     if dataset.previous is None:
         raise NotComputable(Reason("no_previous_period"))
     silent = set(team.index[team["is_silent"]])
-    now, then = (_company(dataset, window, silent, thresholds) for window in (dataset.window, dataset.previous))
+    before = revenue_months(dataset, dataset.previous, pd.Series(dtype=object), thresholds)
+    now, then = _company(dataset, dataset.window, silent, months), _company(dataset, dataset.previous, silent, before)
     levers = ["visits_per_day", "orders_per_visit"] if now["visits"] > 0 and then["visits"] > 0 else ["orders_per_day"]
     names = ["days", *levers, "average_order"]
     ratio = {
@@ -331,8 +332,7 @@ def company(dataset: Dataset, team: pd.DataFrame, thresholds: Thresholds) -> pd.
     return pd.DataFrame([*rows, ("current", float(now["total"]))], columns=["step", "amount"])
 
 
-def _company(dataset: Dataset, window: Window, silent: set[str], thresholds: Thresholds) -> pd.Series:
-    months = revenue_months(dataset, window, pd.Series(dtype=object), thresholds)
+def _company(dataset: Dataset, window: Window, silent: set[str], months: pd.DataFrame) -> pd.Series:
     total = dataset.mart("customer_sales", window)["net_revenue"].sum()
     is_silent = months["rep_id"].isin(silent)
     sums = months.loc[~is_silent, ["order_count", "order_value", *ADDITIVE]].sum()
