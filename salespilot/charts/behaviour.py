@@ -67,8 +67,9 @@ def _panel(
             textcoords="offset points", va="center", fontsize=style.SMALL, color=style.ACCENT, annotation_clip=False,
         )  # fmt: skip
     style.tick_axis(axes, "y", book.format_of(y), book, count=3)
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0.0) if low < 0 else max(0.0, low), high)
+    axes.margins(y=0.12)
+    if (values.min(), lower.min()) >= (0.0, 0.0):
+        axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     axes.spines["left"].set_visible(False)
 
 
