@@ -271,9 +271,8 @@ def _signals(
             gap = np.log(top.sum(axis=1) / bottom.sum(axis=1))
             without = np.log((top.sum(axis=1)[:, None] - top) / (bottom.sum(axis=1)[:, None] - bottom))
             usual = expected.reindex(wide.index).to_numpy(dtype=float) if name == mixed else np.array(level[name])
-            centre = np.log(usual)
-        error2 = (count - 1) / count * ((without - without.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-        far = gap - centre
+            far = gap - np.log(usual)
+            error2 = (count - 1) / count * ((without - without.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
         far[~np.isfinite(far) | ~np.isfinite(error2)] = np.nan
         among = wide.index.isin(peers) & np.isfinite(far)
         spread2 = max(float(np.mean(far[among] ** 2 - error2[among])), 0.0) if among.any() else 0.0
