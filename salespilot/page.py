@@ -40,6 +40,7 @@ from salespilot.finding import Finding, Reason, Severity, leading
 from salespilot.fitness import tables_of
 from salespilot.phrasebook import LANGUAGES, NARROW, Phrasebook
 from salespilot.reports import REPORTS
+from salespilot.tables import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,33 +218,42 @@ class Page:
         between = self.book.say("period_between", start=window.start, end=window.end)
         return f"{between} ({self.book.say('partial_month')})" if window.is_partial else between
 
-    def findings(self, limit: int = 5, codes: Sequence[str] | None = None) -> None:
+    def findings(
+        self, limit: int = 5, codes: Sequence[str] | None = None, found: Sequence[Finding] | None = None
+    ) -> None:
         """What matters most: severity, stake, observation and action of the first findings, gravest first, then the
         biggest of each rule.
 
-        ``codes`` keeps only these findings, without a heading, to show them beside their evidence.
+        ``codes`` keeps only these findings, without a heading, to show them beside their evidence; ``found`` shows
+        these instead, of whatever report, in their order.
         """
-        kept = leading(finding for finding in self.found if codes is None or finding.code in codes)
-        if codes is not None and not kept:
+        kept = leading(one for one in self.found if codes is None or one.code in codes) if found is None else found
+        is_aside = codes is not None or found is not None
+        if is_aside and not kept:
             return
         cards = "".join(self._card(finding) for finding in kept[:limit])
         body = markup.element("div", cards, "sp-cards") if cards else markup.note(self.book.say("no_finding"))
-        heading = markup.element("h2", markup.text(self.book.say("findings_section"))) if codes is None else ""
+        heading = markup.element("h2", markup.text(self.book.say("findings_section"))) if not is_aside else ""
         _show(heading + body, self.book.say("findings_section"), part="findings")
 
     def _card(self, finding: Finding) -> str:
+        book = (
+            self.book
+            if finding.report == self.name
+            else Phrasebook(finding.report, self.book.language, self.book.currency)
+        )
         badge = markup.element("span", markup.text(self.book.value(finding.severity.value)), "sp-badge")
         stake = markup.element("span", markup.text(self._stake(finding)), "sp-stake") if self._stake(finding) else ""
         # A name as long as a page would push the next finding off it.
         values = {
             k: markup.clean(v, markup.LONGEST_CELL) if isinstance(v, str) else v for k, v in finding.values.items()
         }
-        sentence = self.book.say(f"{finding.code}_observation", **values)
+        sentence = book.say(f"{finding.code}_observation", **values)
         parts = [markup.element("div", badge + stake, "sp-card-head")]
         parts.append(markup.element("p", markup.text(sentence), "sp-observation"))
-        if finding.severity is not Severity.GOOD and self.book.has(f"{finding.code}_action"):
+        if finding.severity is not Severity.GOOD and book.has(f"{finding.code}_action"):
             label = markup.element("b", markup.text(self.book.say("action")))
-            action = self.book.say(f"{finding.code}_action", **values)
+            action = book.say(f"{finding.code}_action", **values)
             parts.append(markup.element("p", f"{label} {markup.text(action)}", "sp-action"))
         return markup.element("article", "".join(parts), f"sp-card sp-{finding.severity.value}")
 
@@ -304,7 +314,7 @@ class Page:
         module = REPORTS.get(self.name or "")
         needs = tables_of(module.NEEDS) if module else ()
         if self.book.has(f"{key}_source"):
-            unread = {self.book.say(f"table_{name}").casefold() for name in needs if not self.dataset.has(name)}
+            unread = {self.book.say(f"table_{name}").casefold() for name in TABLES if not self.dataset.has(name)}
             pieces = self._say(key, "_source", {}).split(", ")
             return ", ".join(piece for piece in pieces if piece.casefold() not in unread)
         tables = [name for name in needs if self.dataset.has(name)]
