@@ -121,8 +121,8 @@ SAME_REASON = {
     "kept_landing": "landing_p50", "origin_count": "landing_p50", "outside_count": "landing_p10",
     "open_count": "milestones", "overdue_count": "milestones", "dropped_count": "milestones",
     "weighted_pipeline": "milestones", "lag_days": "milestones", "rolled_backlog": "milestones",
-    "deals_needed": "milestones", "charted_count": "alerts", "signal_count": "alerts", "false_alarm_share": "alerts",
-    "false_alarms": "alerts", "cycle_weeks": "alerts",
+    "deals_needed": "milestones", "stage_values": "milestones", "charted_count": "alerts", "signal_count": "alerts",
+    "false_alarm_share": "alerts", "false_alarms": "alerts", "cycle_weeks": "alerts",
 }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def _explained(frames: Frames, figures: dict[str, object], reasons: dict[str, Re
     optional = [field.name for field in fields(Result) if field.name not in ("key_figures", "not_computable")]
     missing = [name for name in optional if frames.get(name) is None]
     missing += [name for name, value in figures.items() if value is None]
-    for name in missing:
+    for name in [*missing, "stage_values"] if "milestones" in missing else missing:
         if name not in reasons:
             reasons[name] = reasons.get(SAME_REASON.get(name, ""), Reason("no_past"))
     return reasons
@@ -140,7 +140,10 @@ def _explained(frames: Frames, figures: dict[str, object], reasons: dict[str, Re
 def _nothing(reason: Reason) -> Result:
     figures: dict[str, object] = dict.fromkeys([*KEYS, "scope", "period_end"])
     frames = [field.name for field in fields(Result) if field.name not in ("key_figures", "not_computable")]
-    return Result(key_figures=figures, not_computable=dict.fromkeys([*figures, *frames, "charted", "aimed"], reason))
+    return Result(
+        key_figures=figures,
+        not_computable=dict.fromkeys([*figures, *frames, "charted", "aimed", "stage_values"], reason),
+    )
 
 
 def _of(sales: pd.DataFrame, scope: Scope) -> pd.DataFrame:

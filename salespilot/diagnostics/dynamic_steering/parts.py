@@ -175,11 +175,9 @@ def entities(
     table = pd.DataFrame(rows, columns=columns)
     table[columns[4:]] = table[columns[4:]].astype(float)
     chance = table["target_probability"]
-    table["verdict"] = np.select(
-        [chance.isna(), chance >= thresholds.green, chance >= thresholds.amber],
-        ["unknown", "held", "at_stake"],
-        "short",
-    )
+    reached = [chance.isna(), chance >= thresholds.green, chance >= thresholds.amber]
+    words = pd.Series(np.select(reached, ["unknown", "held", "at_stake"], "short"), table.index, dtype=object)
+    table["verdict"] = words.where(table["target"].notna(), None)
     return table
 
 
