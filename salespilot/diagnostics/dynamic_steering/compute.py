@@ -105,7 +105,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         frames["components"] = parts.components(found, book, rest, target)
         frames["methods"] = None if found.methods.empty else found.methods.copy()
         frames["backtest"] = parts.dated(found.backtest, time) if len(found.backtest) else None
-    frames |= _of_deals(dataset, time, book, frames.get("components"), target, figures, reasons, thresholds)
+    frames |= _of_deals(dataset, time, scope, book, frames.get("components"), target, figures, reasons, thresholds)
     frames["indicators"] = told.table
     frames |= _of_activity(dataset, sales, scope, figures, reasons, thresholds)
     over = Reason("period_over") if history.elapsed >= history.length else None
@@ -264,6 +264,7 @@ def _driven(time: series.Timeline, history: series.History, told: Told, scope: S
 def _of_deals(
     dataset: Dataset,
     time: series.Timeline,
+    scope: Scope,
     book: pipeline.Book | None,
     components: pd.DataFrame | None,
     target: float | None,
@@ -299,7 +300,7 @@ def _of_deals(
         reasons |= dict.fromkeys(["milestones", "quotas"], Reason("no_stage_history"))
     else:
         frames["milestones"] = table
-        frames["quotas"] = milestones.quotas(dataset, table, book.closed)
+        frames["quotas"] = milestones.quotas(dataset, table, book.closed, scope.reps)
     yearly = target * 12 / (time.length / time.step)
     frames["basket"] = milestones.basket(dataset, book, needed, yearly, thresholds)
     if frames["basket"] is None:

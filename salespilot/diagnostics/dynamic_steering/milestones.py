@@ -94,17 +94,21 @@ def milestones(dataset: Dataset, book: Book, needed: float, thresholds: Threshol
     return table
 
 
-def quotas(dataset: Dataset, table: pd.DataFrame, everyone: pd.DataFrame) -> pd.DataFrame:
+def quotas(
+    dataset: Dataset, table: pd.DataFrame, everyone: pd.DataFrame, members: set[str] | None = None
+) -> pd.DataFrame:
     """What closes the deficit of each stage still of use: entries a week, for all and for each salesperson in post.
 
     Columns: stage_code, stage, deficit, deficit_count, last_useful_date, weeks_left, weekly_count, usual_weekly (what
     entered the stage, or a later one, over the last year), effort_multiple (weekly over usual), rep_count,
-    weekly_per_rep.
+    weekly_per_rep. ``members``: the salespeople meant (None: all).
     """
     useful = table[(table["deficit"] > 0) & ~table["is_passed"] & table["last_useful_date"].notna()].copy()
     reps = dataset.table("reps")
     as_of = pd.Timestamp(dataset.as_of)
     in_post = reps[reps["end_date"].isna() | (reps["end_date"] >= as_of)]
+    if members is not None:
+        in_post = in_post[in_post["rep_id"].isin(members)]
     useful["weekly_count"] = useful["deficit_count"] / useful["weeks_left"].clip(lower=1.0)
     stays = spells(dataset)
     stays = stays[stays["opportunity_id"].isin(everyone["opportunity_id"])]
