@@ -31,7 +31,7 @@ import pandas as pd
 from IPython.display import display
 
 from salespilot import dataset as datasets
-from salespilot import markup, results, slides
+from salespilot import markup, results, sentences, slides
 from salespilot.brand import logo_source
 from salespilot.client import Brand
 from salespilot.conventions import SettingError, settings
@@ -237,23 +237,15 @@ class Page:
         _show(heading + body, self.book.say("findings_section"), part="findings")
 
     def _card(self, finding: Finding) -> str:
-        book = (
-            self.book
-            if finding.report == self.name
-            else Phrasebook(finding.report, self.book.language, self.book.currency)
-        )
         badge = markup.element("span", markup.text(self.book.value(finding.severity.value)), "sp-badge")
         stake = markup.element("span", markup.text(self._stake(finding)), "sp-stake") if self._stake(finding) else ""
         # A name as long as a page would push the next finding off it.
-        values = {
-            k: markup.clean(v, markup.LONGEST_CELL) if isinstance(v, str) else v for k, v in finding.values.items()
-        }
-        sentence = book.say(f"{finding.code}_observation", **values)
+        observed = sentences.observation(finding, self.book, markup.LONGEST_CELL)
+        action = sentences.action(finding, self.book, markup.LONGEST_CELL)
         parts = [markup.element("div", badge + stake, "sp-card-head")]
-        parts.append(markup.element("p", markup.text(sentence), "sp-observation"))
-        if finding.severity is not Severity.GOOD and book.has(f"{finding.code}_action"):
+        parts.append(markup.element("p", markup.text(observed), "sp-observation"))
+        if action:
             label = markup.element("b", markup.text(self.book.say("action")))
-            action = book.say(f"{finding.code}_action", **values)
             parts.append(markup.element("p", f"{label} {markup.text(action)}", "sp-action"))
         return markup.element("article", "".join(parts), f"sp-card sp-{finding.severity.value}")
 
@@ -286,10 +278,11 @@ class Page:
             body += markup.element("p", markup.text(self._say(key, "_text", values)))
         _show(body, heading, part="section")
 
-    def text(self, key: str, **values: Any) -> None:
-        """A paragraph: the phrase of that key."""
-        sentence = self._say(key, "", values)
-        _show(markup.element("p", markup.text(sentence)), sentence, part="text")
+    def text(self, *keys: str, **values: Any) -> None:
+        """A paragraph a key: its phrase."""
+        for key in keys:
+            sentence = self._say(key, "", values)
+            _show(markup.element("p", markup.text(sentence)), sentence, part="text")
 
     def figure(self, key: str, chart: Callable[..., Figure], frame: pd.DataFrame | None, **options: Any) -> None:
         """A numbered picture with its message, an alternative text and its source.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from salespilot import sentences
 from salespilot.brand import logo_source
 from salespilot.client import Client
 from salespilot.finding import Finding, leading
@@ -134,9 +135,7 @@ def _card(entry: Entry, people: Sequence[Entry], book: Phrasebook) -> str:
 
 
 def _finding(finding: Finding, words: Phrasebook) -> str:
-    observed = element(
-        "span", text(words.say(f"{finding.code}_observation", **finding.values)), f"ix-{finding.severity.value}"
-    )
+    observed = element("span", text(sentences.observation(finding, words)), f"ix-{finding.severity.value}")
     if finding.stake is None:
         return element("li", observed)
     kind = words.say(f"stake_{finding.stake_kind}")

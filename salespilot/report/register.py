@@ -18,8 +18,9 @@ from typing import Any
 
 import pandas as pd
 
+from salespilot import sentences
 from salespilot.dataset import Dataset
-from salespilot.finding import Finding, Severity
+from salespilot.finding import Finding
 from salespilot.intake import register as registers
 from salespilot.intake.register import Register, Row
 from salespilot.phrasebook import Phrasebook
@@ -143,8 +144,9 @@ def _candidates(dataset: Dataset, found: Sequence[Found]) -> dict[str, Row]:
     for one in found:
         book = Phrasebook(one.report, client.language, client.currency)
         for finding in one.findings:
-            if finding.severity is not Severity.GOOD and book.has(f"{finding.code}_action"):
-                rows[finding.id] = _candidate(finding, book, dataset.as_of, managers)
+            title = sentences.action(finding, book)
+            if title:
+                rows[finding.id] = _candidate(finding, title, book, dataset.as_of, managers)
     return rows
 
 
@@ -155,14 +157,14 @@ def _managers(dataset: Dataset) -> dict[str, str]:
     return by_rep | known.drop_duplicates("team_id").set_index("team_id")["manager_id"].to_dict()
 
 
-def _candidate(finding: Finding, book: Phrasebook, as_of: date, managers: Mapping[str, str]) -> Row:
+def _candidate(finding: Finding, title: str, book: Phrasebook, as_of: date, managers: Mapping[str, str]) -> Row:
     owner = finding.owner or managers.get(finding.subject_id)
     values: dict[str, Any] = dict.fromkeys(registers.COLUMNS)
     values |= {
         "action_id": finding.id,
         "source": SOURCES.get(finding.report, "pac"),
-        "title": book.say(f"{finding.code}_action", **finding.values),
-        "observation": book.say(f"{finding.code}_observation", **finding.values),
+        "title": title,
+        "observation": sentences.observation(finding, book),
         "metric": finding.stake_basis,
         "unit": book.currency,
         "owner_rep_id": owner,

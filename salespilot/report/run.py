@@ -168,7 +168,7 @@ def _found(plans: Sequence[Plan], entries: Sequence[Entry]) -> list[register.Fou
         if name in REPORTS
     }
     return [
-        register.Found(name, [item for entry in made[name] for item in entry.found], whole)
+        register.Found(name, [item for entry in made[name] for item in entry.found if item.report == name], whole)
         for name, whole in is_whole.items()
     ]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from salespilot import sentences
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding
 from salespilot.phrasebook import Phrasebook
@@ -71,12 +72,11 @@ def counts(dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _finding(item: Finding, book: Phrasebook) -> dict[str, Any]:
-    has_action = book.has(f"{item.code}_action")
     return {
         "id": item.id,
         **dataclasses.asdict(item),
-        "observation": book.say(f"{item.code}_observation", **item.values),
-        "action": book.say(f"{item.code}_action", **item.values) if has_action else None,
+        "observation": sentences.observation(item, book),
+        "action": sentences.action(item, book),
     }
 
 

@@ -14,6 +14,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from salespilot import sentences
 from salespilot.finding import Finding
 from salespilot.phrasebook import Phrasebook, is_flag, is_missing
 
@@ -85,13 +86,12 @@ def _findings(found: Sequence[Finding], book: Phrasebook) -> pd.DataFrame:
     """One row a finding, with its sentences; ``owner_id`` is a code, as is ``subject_id``."""
     rows = []
     for finding in found:
-        action = f"{finding.code}_action"
         rows.append(
             {name: value for name, value in asdict(finding).items() if name in FINDING_COLUMNS}
             | {
                 "severity": finding.severity.value,
-                "observation": book.say(f"{finding.code}_observation", **finding.values),
-                "action": book.say(action, **finding.values) if book.has(action) else None,
+                "observation": sentences.observation(finding, book),
+                "action": sentences.action(finding, book),
                 "owner_id": finding.owner,
                 "id": finding.id,
             }
