@@ -244,6 +244,8 @@ FORMS = {
     "funnel": (charts.funnel, chain, {"side": ("rank", "point_value")}),
     "funnel without more": (charts.funnel, chain, {"low": None, "high": None}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
+    "histogram": (charts.histogram, customers, {"x": "coverage_rate", "reference": 1.3, "reference_label": "today"}),
+    "histogram without more": (charts.histogram, customers, {"x": "net_revenue"}),
     "limits": (charts.limits, trials, {}),
     "lines": (charts.lines, months, {"series": "segment", "partial": "partial"}),
     "matrix": (charts.matrix, cells, {"colour_labels": ("today", "total")}),

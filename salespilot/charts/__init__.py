@@ -15,6 +15,7 @@ from salespilot.charts.flow import flow
 from salespilot.charts.frontier import frontier
 from salespilot.charts.funnel import funnel
 from salespilot.charts.heat import heat
+from salespilot.charts.histogram import histogram
 from salespilot.charts.limits import limits
 from salespilot.charts.lines import lines
 from salespilot.charts.matrix import matrix
@@ -41,6 +42,7 @@ __all__ = [
     "frontier",
     "funnel",
     "heat",
+    "histogram",
     "limits",
     "lines",
     "matrix",
