@@ -54,7 +54,8 @@ def frontier(
     for i in np.flatnonzero(named):
         word = style.short(book.value(frame[label].iloc[i], label))
         if colour and pd.notna(frame[colour].iloc[i]):
-            word += "\n" + style.plain(book.cell(colour, frame[colour].iloc[i]))
+            value = book.cell(colour, frame[colour].iloc[i])
+            word += "\n" + style.plain(book.say("label_value", label=book.heading(colour), value=value))
         points.append((float(across[i]), float(upward[i]), word))
     style.place_labels(drawn, axes, points, np.column_stack([across, upward]))
     if colour and frame[colour].notna().any():

@@ -80,7 +80,7 @@ def _in_unit(field: dataclasses.Field[Any], value: Any, book: Phrasebook) -> str
 def written(name: str, value: Any, book: Phrasebook) -> str:
     """A setting as it is printed: its unit is in its name (``_share``, ``_days``, ``_hours``)."""
     if isinstance(value, tuple | list):
-        return ", ".join(written(name, part, book) for part in value)
+        return ", ".join(written(name, part, book) for part in value) or NOTHING
     if isinstance(value, bool):
         return book.flag(value)
     if isinstance(value, int | float):

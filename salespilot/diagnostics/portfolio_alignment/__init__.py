@@ -24,7 +24,7 @@ from salespilot.diagnostics.portfolio_alignment.model import (
     Result,
     Thresholds,
 )
-from salespilot.finding import Finding, Reason
+from salespilot.finding import Finding, Reason, absent
 
 __all__ = ["NAME", "NEEDS", "USES", "Parameters", "Result", "Thresholds", "compute", "findings"]
 
@@ -63,7 +63,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frame["service_mode"] = segments.service_mode(frame, thresholds)
     frame["operating_segment"], table, merges = segments.segmented(frame, thresholds)
     frame = workload.related(dataset, frame, thresholds)
-    figures = _sizes(frame, team, reasons)
+    figures = _sizes(dataset, frame, team, reasons)
     km = away * (frame["f2f_per_year"].to_numpy(dtype=float) * 2 / thresholds.visits_per_tour)[:, None]
     frames: dict[str, pd.DataFrame | None] = {}
     _size(dataset, frame, team, thresholds, frames, reasons)
@@ -81,6 +81,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         **frames,
         chosen=chosen,
         contractual=tuple(_codes(parameters.contractual)),
+        band=thresholds.band_share,
         key_figures=figures,
         not_computable=reasons,
     )
@@ -117,7 +118,7 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
-def _sizes(frame: pd.DataFrame, team: pd.DataFrame, reasons: dict[str, Reason]) -> Figures:
+def _sizes(dataset: Dataset, frame: pd.DataFrame, team: pd.DataFrame, reasons: dict[str, Reason]) -> Figures:
     needed, capacity = float(frame["workload_hours"].sum()), float(team["capacity_hours"].sum())
     fte = float((team["fte"] * team["ramp"]).sum())
     figures: Figures = {
@@ -127,6 +128,7 @@ def _sizes(frame: pd.DataFrame, team: pd.DataFrame, reasons: dict[str, Reason]) 
         "needed_fte": needed * fte / capacity if capacity > 0 else None,
         "fte": float(team["fte"].sum()),
         "rep_count": len(team),
+        "is_separating": int(frame["is_separating"].all()),
         "assumed_capacity_count": int((~team["has_capacity"]).sum()),
         "account_count": int((~frame["is_reserve"]).sum()),
         "reserve_count": int(frame["is_reserve"].sum()),
@@ -136,6 +138,10 @@ def _sizes(frame: pd.DataFrame, team: pd.DataFrame, reasons: dict[str, Reason]) 
         "locked_count": int((frame["is_locked"] & ~frame["is_reserve"]).sum()),
         "f2f_total": float(frame.loc[~frame["is_reserve"], "f2f_per_year"].sum()),
     }
+    costs = dataset.table("costs").set_index("role")["hourly_cost"]
+    figures["hourly_cost"] = _number(costs["all"] if "all" in costs.index else costs.mean())
+    if figures["hourly_cost"] is None:
+        reasons["hourly_cost"] = absent("costs")
     if capacity <= 0:
         reasons |= dict.fromkeys(["load_rate", "needed_fte"], Reason("no_capacity"))
     return figures
@@ -227,7 +233,7 @@ def _attribute(
     has_travel = bool(visited.any() and placed.sum() >= PLACED_SHARE * visited.sum() and rooted)
     if not has_travel:
         hidden = [*(f"{name}_travel_km" for name in SCENARIOS), *(f"proximity_{m}" for m in MEASURES), "map"]
-        reasons |= dict.fromkeys(hidden, Reason("no_place"))
+        reasons |= dict.fromkeys(hidden, Reason("no_placement"))
     why = _obstacle(frame, able)
     if why is not None:
         reasons |= dict.fromkeys([*ATTRIBUTED, "map", *(key for key in figures if key.startswith(SCENARIOS))], why)

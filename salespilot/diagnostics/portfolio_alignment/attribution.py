@@ -96,10 +96,30 @@ def solve(
         starts.append(_rounded(cost, soft, relaxed))
     if start is not None and np.isfinite(cost[np.arange(len(cost)), start]).all():
         starts.append(start)
-    owners = [search.polish(cost, soft, owner) for owner in starts]
-    best = min(owners, key=lambda owner: value(cost, soft, owner))
-    is_feasible = all(excess(b, best).max() <= 1e-7 for b in balances if np.isinf(b.outside_price))
-    return Solution(best, value(cost, soft, best), relaxed.bound, is_feasible)
+    owners = [_repaired(cost, balances, soft, owner, relaxed.reduced) for owner in starts]
+    best = min(owners, key=lambda owner: (_violation(balances, owner) > 1e-7, value(cost, soft, owner)))
+    return Solution(best, value(cost, soft, best), relaxed.bound, _violation(balances, best) <= 1e-7)
+
+
+def _violation(balances: Sequence[Balance], owner: np.ndarray) -> float:
+    """How far outside a hard band anybody is, at most."""
+    return max((float(excess(b, owner).max()) for b in balances if np.isinf(b.outside_price)), default=0.0)
+
+
+def _repaired(
+    cost: np.ndarray, balances: Sequence[Balance], soft: Sequence[Balance], owner: np.ndarray, guide: np.ndarray
+) -> np.ndarray:
+    """The attribution polished; dearer and dearer outside a hard band, as long as somebody is there."""
+    owner = search.polish(cost, soft, owner, guide)
+    for factor in (1e2, 1e4, 1e6):
+        if _violation(balances, owner) <= 1e-7:
+            break
+        dear = [
+            replace(b, outside_price=b.outside_price * factor) if np.isinf(hard.outside_price) else b
+            for b, hard in zip(soft, balances, strict=True)
+        ]
+        owner = search.polish(cost, dear, owner, guide)
+    return owner
 
 
 @dataclass(frozen=True)

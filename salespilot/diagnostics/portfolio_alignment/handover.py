@@ -47,7 +47,7 @@ def moves(
     give, take = (given.people.get_indexer(pd.Index(table[end])) for end in ("from_id", "to_id"))
     before = np.where(give >= 0, km[row, np.maximum(give, 0)], np.nan)
     after = km[row, take]
-    table["km_saved"] = before - after
+    table["km_saved"] = before - after if given.has_travel else np.nan
     index = loads[loads["scenario"] == "current"].set_index("rep_id")
     rates = loads[loads["scenario"] == scenario].set_index("rep_id")["load_rate"]
     load, potential = index["load_index"], index["potential_index"]
@@ -64,7 +64,7 @@ def moves(
         table["group_id"].map(grouped) > 1,
         table["from_id"].map(load).astype(float) > high,
         table["to_id"].map(load).astype(float) < low,
-        pd.Series(before - after > CLOSER_SHARE * before, index=table.index) & (before - after >= 1),
+        pd.Series(before - after > CLOSER_SHARE * before, index=table.index) & (before - after >= 1) & given.has_travel,
         table["from_id"].map(potential).astype(float) > high,
     ]
     table["move_reason"] = np.select(conditions, REASONS[:-1], REASONS[-1])

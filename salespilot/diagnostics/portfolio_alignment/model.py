@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pandas as pd
 
 from salespilot.conventions import parameter, threshold
+from salespilot.diagnostics.portfolio_alignment import places
 from salespilot.finding import Reason
 
 NAME = "portfolio_alignment"
@@ -106,6 +108,7 @@ class Result:
     ``unplaced``    one row an account without a place on the map
     ``homes``       one row a salesperson's starting point
     ``chosen``      the scenario whose moves are listed; ``contractual``: salespeople with a contractual sector
+    ``band``        the band of balance in force
     """
 
     accounts: pd.DataFrame
@@ -130,12 +133,38 @@ class Result:
     allocation: pd.DataFrame | None = None
     chosen: str = "balanced"
     contractual: tuple[str, ...] = ()
+    band: float = 0.15
     key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
+
+    COMPARED: ClassVar = (
+        "name", "capacity_hours", "account_count", "account_count_after", "load_rate", "load_rate_after",
+        "potential_index", "potential_index_after", "alignment_index_after", "new_share",
+    )  # fmt: skip
+    WEIGHED: ClassVar = (
+        "scenario", "load_cv", "outside_count", "potential_cv", "travel_km", "moved_count", "moved_share",
+        "revenue_moved", "revenue_moved_share", "gap",
+    )  # fmt: skip
+    EXPLAINED: ClassVar = (
+        "name", "cell", "net_revenue", "from_name", "to_name", "move_reason", "km_saved", "wave", "same_sector_count",
+    )  # fmt: skip
+    SHARED: ClassVar = ("name", "account_count", "rep_count", "net_revenue", "main_name", "main_share")
+    DATED: ClassVar = ("due_date", "handover_step", "name", "from_name", "owner_name", "hours", "wave")
+
+    @property
+    def zone(self) -> tuple[float, float]:
+        """The load indices between which a portfolio is balanced."""
+        return 1 - self.band, 1 + self.band
+
+    @property
+    def ground(self) -> pd.DataFrame:
+        """Centres of the French departments, to find one's way on the map: department, lat, lon."""
+        return places.departments().reset_index()
 
     @property
     def map(self) -> pd.DataFrame | None:
         """The accounts with a place on the map, biggest revenue first, or None where too few have one."""
         if "map" in self.not_computable or "owner_after" not in self.accounts:
             return None
-        return self.accounts[self.accounts["lat"].notna() & ~self.accounts["is_reserve"]]
+        shown = self.accounts[self.accounts["lat"].notna() & ~self.accounts["is_reserve"]]
+        return shown.rename(columns={"owner_name": "owner_now"})

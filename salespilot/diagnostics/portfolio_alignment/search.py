@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BATCHES = 400
-SWAP_ROUNDS = 4
+SWAP_ROUNDS = 8
 SWAP_UNITS = 25
 TINY = 1e-10
 
@@ -68,12 +68,19 @@ def value(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> f
     return paid + sum(float(balance.price(sums(balance, owner)).sum()) for balance in balances)
 
 
-def polish(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> np.ndarray:
-    """The attribution after shifts of one unit and swaps of two, as long as they pay. Deterministic."""
+def polish(
+    cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray, guide: np.ndarray | None = None
+) -> np.ndarray:
+    """The attribution after shifts of one unit and swaps of two, as long as they pay. Deterministic.
+
+    ``guide``: (n, m), what a pair costs once balances are paid for (the reduced costs of the relaxation): the units
+    most worth swapping are those that it finds nearly as good elsewhere. Without it, by ``cost``.
+    """
     owner = owner.copy()
+    guide = cost if guide is None else guide
     _shift(cost, balances, owner)
     for _ in range(SWAP_ROUNDS):
-        if not _swap(cost, balances, owner):
+        if not _swap(cost, balances, owner, guide):
             break
         _shift(cost, balances, owner)
     return owner
@@ -107,7 +114,7 @@ def _shift(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> 
             return
 
 
-def _swap(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> bool:
+def _swap(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray, guide: np.ndarray) -> bool:
     """Exchanges two units between two salespeople where it pays; whether anything moved."""
     m = cost.shape[1]
     shares = [balance.by_pair() for balance in balances]
@@ -115,7 +122,7 @@ def _swap(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> b
     moved = False
     for r in range(m):
         for s in range(r + 1, m):
-            ours, theirs = _candidates(cost, owner, r, s), _candidates(cost, owner, s, r)
+            ours, theirs = _candidates(cost, guide, owner, r, s), _candidates(cost, guide, owner, s, r)
             if not len(ours) or not len(theirs):
                 continue
             gain = (cost[ours, s] - cost[ours, r])[:, None] + (cost[theirs, r] - cost[theirs, s])[None, :]
@@ -134,10 +141,10 @@ def _swap(cost: np.ndarray, balances: Sequence[Balance], owner: np.ndarray) -> b
     return moved
 
 
-def _candidates(cost: np.ndarray, owner: np.ndarray, giver: int, taker: int) -> np.ndarray:
-    """The giver's units that cost least to pass to the taker."""
+def _candidates(cost: np.ndarray, guide: np.ndarray, owner: np.ndarray, giver: int, taker: int) -> np.ndarray:
+    """The giver's units that the guide would soonest pass to the taker."""
     units = np.flatnonzero((owner == giver) & np.isfinite(cost[:, taker]))
-    dearer = cost[units, taker] - cost[units, giver]
+    dearer = guide[units, taker] - guide[units, giver]
     return units[np.argsort(dearer, kind="stable")[:SWAP_UNITS]]
 
 

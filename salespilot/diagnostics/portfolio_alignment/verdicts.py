@@ -38,21 +38,23 @@ def _capacity(result: Result, th: Thresholds) -> Iterator[Finding]:
     if load is None or needed is None or not capacity or result.relief is None:
         return
     steps = result.relief.set_index("relief_step")
+    hourly = figures["hourly_cost"]
     values = {"load": load, "needed": needed, "capacity": capacity, "reps": figures["rep_count"]}
     if load > th.load_high:
         values |= {"missing": needed - capacity, "halved": int(steps["account_count"]["halve_visits"])}
         values |= {"freed": float(steps["hours"][["halve_visits", "remote"]].sum())}
         values |= {"fte": (needed - capacity) * (figures["fte"] or 0) / capacity, "left": steps["people"]["hire"]}
         yield Finding(
-            NAME, "T03-R1", "overload", Severity.ALERT, "company", "all", hours=needed - capacity,
-            lead_days=th.lead_days, values=values,
+            NAME, "T03-R1", "overload", Severity.ALERT, "company", "all", stake_kind="cost",
+            stake=None if hourly is None else hourly * (needed - capacity), lead_days=th.lead_days, values=values,
         )  # fmt: skip
     elif load < th.load_low:
         values |= {"spare": capacity - needed, "used": float(steps["hours"]["raise_visits"])}
         values |= {"n": int(steps["account_count"]["raise_visits"]), "fte": float(steps["people"]["vacant_posts"])}
         yield Finding(
-            NAME, "T03-R2", "spare_hours", Severity.WATCH, "company", "all", lead_days=th.lead_days, values=values
-        )
+            NAME, "T03-R2", "spare_hours" if values["n"] else "spare_posts", Severity.WATCH, "company", "all", stake_kind="cost",
+            stake=None if hourly is None else hourly * (capacity - needed), lead_days=th.lead_days, values=values,
+        )  # fmt: skip
 
 
 def _whole(result: Result, th: Thresholds) -> Iterator[Finding]:
@@ -113,8 +115,7 @@ def _people(result: Result, th: Thresholds) -> Iterator[Finding]:
         grave = abs(away) > FAR * th.band_share
         yield Finding(
             NAME, "T03-R3", code, Severity.ALERT if grave else Severity.WATCH, "rep", row["rep_id"],
-            targets=(("rep", row["rep_id"]),), hours=float(len(given) + len(taken)), lead_days=th.lead_days,
-            values=values,
+            targets=(("rep", row["rep_id"]),), lead_days=th.lead_days, values=values,
         )  # fmt: skip
 
 
@@ -135,7 +136,8 @@ def _care(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     for row in result.moves[result.moves["is_care"]].head(th.named).to_dict("records"):
         revenue = max(row["net_revenue"], 0.0)
-        values = {"name": row["name"], "cell": row["cell"], "revenue": revenue, "to": row["to_name"]}
+        cell = row["cell"].upper().replace("_UNKNOWN", "?")
+        values = {"name": row["name"], "cell": cell, "revenue": revenue, "to": row["to_name"]}
         values |= {"giver": row["from_name"], "day": row["transfer_date"].date(), "headroom": row["headroom"]}
         code = "hand_over" if isinstance(row["from_name"], str) else "attach"
         yield Finding(
@@ -200,7 +202,10 @@ def _contractual(result: Result, th: Thresholds) -> Iterator[Finding]:
 
 
 def _places(result: Result) -> Iterator[Finding]:
-    """Accounts that the map and the travel leave out, said once."""
+    """What the reading leaves out: classes that separate nothing, accounts without a place."""
+    if not result.key_figures["is_separating"] and result.key_figures["account_count"]:
+        values = {"n": int(result.accounts["net_revenue"].gt(0).sum())}
+        yield Finding(NAME, "T03-R0", "low_concentration", Severity.WATCH, "company", "all", values=values)
     visited = result.unplaced[result.unplaced["f2f_per_year"] > 0]
     if len(visited):
         values = {"n": len(visited), "of": result.key_figures["account_count"], "first": visited["name"].iloc[0]}

@@ -21,14 +21,16 @@ MIN_TIMED = 30
 def accounts(dataset: Dataset) -> pd.DataFrame:
     """Every customer and prospect that counts, by customer_id: cell, revenue, potential, owner, place, policy.
 
-    ``owner_id`` is missing where nobody in post holds it. ``is_reserve``: bought nothing and not worth a place in a
-    portfolio (``reserve_reason``): its potential is unknown, or salespeople have their fill of better prospects.
+    ``owner_id`` is missing where nobody in post holds it; ``is_separating``: classes mean something (the same in every
+    row).
     """
     sales = attributed(dataset.mart("customer_sales"))
     frame, _ = classified(dataset, dataset.window, sales)
     frame["net_revenue"] = sales["net_revenue"].reindex(frame.index).fillna(0.0) / years(dataset.window)
-    classes = abc_classes(frame["net_revenue"], dataset.conventions).frame["abc_class"]
+    made = abc_classes(frame["net_revenue"], dataset.conventions)
+    classes = made.frame["abc_class"]
     frame["revenue_class"] = classes.map({"Z": "P"}).fillna(classes)
+    frame["is_separating"] = made.is_separating
     # A customer credited for more than it bought is served like a small one: the matrix has no row for it.
     frame["cell"] = cell_of(classes.replace({"N": "C"}), frame["potential_class"])
     frame["headroom"] = (frame["potential_accessible"] - frame["net_revenue"].clip(lower=0)).clip(lower=0)
