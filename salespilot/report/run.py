@@ -262,6 +262,8 @@ class _Making:
 
     def expand(self, plan: Plan) -> list[Plan]:
         """A report made once for each salesperson becomes its page for the manager and one document for each."""
+        if getattr(plan.parameters, "since", None) == "":
+            plan = dataclasses.replace(plan, parameters=dataclasses.replace(plan.parameters, since=self._previous()))
         people = getattr(REPORTS.get(plan.report), "people", None)
         if people is None or self.verdicts.obstacle(plan.report):
             return [plan]
@@ -270,6 +272,11 @@ class _Making:
         self._clear(f"{plan.report}--*")
         each = [dataclasses.replace(plan.parameters, rep=person) for person in people(self.dataset)]
         return [plan, *(dataclasses.replace(plan, parameters=own, person=own.rep) for own in each)]
+
+    def _previous(self) -> str:
+        """The as-of date of the last earlier run of this client; empty where there is none."""
+        runs = self.folder.parent.parent.glob("*/*/run.json")
+        return max((run.parts[-3] for run in runs if run.parts[-3] < self.folder.parent.name), default="")
 
     def make(self, plan: Plan) -> Entry:
         """Make one document."""

@@ -169,6 +169,7 @@ def _target(dataset: Dataset, points: pd.DataFrame, missing: dict[str, Reason]) 
         missing |= dict.fromkeys(keys, absent("targets"))
         return dict.fromkeys(keys)
     first, last = dataset.as_of.replace(month=1, day=1), dataset.as_of.replace(month=12, day=31)
-    process = float(main["centre"].iloc[-1]) * working_days(dataset, first, last)
+    regime = main.loc[main["regime"] == main["regime"].max(), "value"]
+    process = float(regime.mean()) * working_days(dataset, first, last)
     target = float(own["value"].sum())
     return {"process_year": process, "target_year": target, "target_gap": target - process}

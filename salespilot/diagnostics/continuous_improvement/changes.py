@@ -12,6 +12,7 @@ from salespilot.dataset import Dataset, Window
 from salespilot.diagnostics.continuous_improvement.judge import KEY
 from salespilot.diagnostics.continuous_improvement.model import Thresholds
 from salespilot.diagnostics.continuous_improvement.series import COMPANY, METRICS
+from salespilot.inference import block_means
 from salespilot.intake.register import DECIDED
 
 MONTHS = """
@@ -194,17 +195,10 @@ def _runs(flags: Sequence[bool] | np.ndarray) -> list[range]:
 def relative_effect(before: np.ndarray, after: np.ndarray, thresholds: Thresholds) -> tuple[float, float, float]:
     """Mean after over mean before, less one, and its interval by a bootstrap of moving blocks on either side [G]."""
     rng = np.random.default_rng(thresholds.seed)
-    draws = [_means(values, thresholds, rng) for values in (before, after)]
+    draws = [
+        block_means(values, thresholds.block_months, thresholds.bootstrap_draws, rng) for values in (before, after)
+    ]
     ratio = draws[1] / np.where(draws[0] > 0, draws[0], np.nan) - 1
     tail = (1 - thresholds.effect_interval) / 2
     low, high = np.nanquantile(ratio, [tail, 1 - tail])
     return float(after.mean() / before.mean() - 1), float(low), float(high)
-
-
-def _means(values: np.ndarray, thresholds: Thresholds, rng: np.random.Generator) -> np.ndarray:
-    """Means of series of the same length drawn block by block, ends joined so that every month weighs alike."""
-    length = min(thresholds.block_months, len(values))
-    blocks = -(-len(values) // length)
-    starts = rng.integers(0, len(values), (thresholds.bootstrap_draws, blocks))
-    places = (starts[:, :, None] + np.arange(length)).reshape(thresholds.bootstrap_draws, -1)[:, : len(values)]
-    return values[places % len(values)].mean(axis=1)

@@ -67,10 +67,8 @@ def _processes(result: Result) -> Iterator[Finding]:
     gap = figures.get("target_gap")
     if len(steady) and gap and gap > 0:
         values = {name: figures[name] for name in ("process_year", "target_year", "target_gap")}
-        yield _finding(
-            "T06-R2", "steady_below_target", Severity.ALERT, ("kpi", "revenue_per_day"), stake=float(gap),
-            stake_kind="at_risk", values=values,
-        )  # fmt: skip
+        # What it weighs is the gap of the landing, priced by dynamic_steering: priced here it would count twice.
+        yield _finding("T06-R2", "steady_below_target", Severity.ALERT, ("kpi", "revenue_per_day"), values=values)
     if len(quiet):
         values = {"quiet_count": len(quiet), "chart_count": len(charts)}
         yield _finding("T06-R3", "no_comment", Severity.GOOD, ("company", "ALL"), values=values)
