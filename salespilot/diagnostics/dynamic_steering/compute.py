@@ -92,6 +92,8 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         shown = people["entity_id"].isin({*scope.reps, *scope.ids})
         people = people[shown].reset_index(drop=True)
     frames: Frames = {"entities": people}
+    figures |= {"event_count": _outside_events(dataset), "restated_count": len(thresholds.price_rises)}
+    figures["excluded_count"] = len(thresholds.excluded_years)
     judged = people.dropna(subset="target_probability") if people is not None else pd.DataFrame({"entity_kind": []})
     judged = judged[judged["entity_kind"] == "rep"]
     figures["judged_count"] = len(judged)
@@ -202,6 +204,12 @@ def _figures(
             if pace <= 0:
                 reasons["required_pace_ratio"] = Reason("no_sales")
     return figures
+
+
+def _outside_events(dataset: Dataset) -> int:
+    """How many outside events were noted on revenue: price rises, lockdowns ... that may have bent the past."""
+    table = dataset.table("interventions")
+    return int(((table["kind"] == "external") & (table["metric"] == "revenue")).sum())
 
 
 @dataclass(frozen=True)

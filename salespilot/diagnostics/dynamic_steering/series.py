@@ -89,7 +89,7 @@ def timeline(dataset: Dataset, kind: str, thresholds: Thresholds) -> Timeline | 
     begun_by = np.searchsorted(worked, months["start"].to_numpy(), "left")
     ended_by = np.searchsorted(worked, months["end"].to_numpy(), "right")
     months["days"] = np.where(months["end"] < pd.Timestamp(first), 0.0, ended_by - begun_by)
-    months["is_excluded"] = months["fiscal_year"].astype(str).isin(thresholds.excluded_years)
+    months["is_excluded"] = months["fiscal_year"].astype(str).isin([str(year) for year in thresholds.excluded_years])
     length = PERIODS[kind] * step
     elapsed = int((months["end"].iloc[-length:] <= as_of).sum())
     basis = str(table.loc[table["date"] >= pd.Timestamp(period.start), "basis"].mode().iloc[0])
