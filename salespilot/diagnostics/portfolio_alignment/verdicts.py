@@ -51,8 +51,9 @@ def _capacity(result: Result, th: Thresholds) -> Iterator[Finding]:
     elif load < th.load_low:
         values |= {"spare": capacity - needed, "used": float(steps["hours"]["raise_visits"])}
         values |= {"n": int(steps["account_count"]["raise_visits"]), "fte": float(steps["people"]["vacant_posts"])}
+        code = "spare_hours" if values["n"] else "spare_posts"
         yield Finding(
-            NAME, "T03-R2", "spare_hours" if values["n"] else "spare_posts", Severity.WATCH, "company", "all", stake_kind="cost",
+            NAME, "T03-R2", code, Severity.WATCH, "company", "all", stake_kind="cost",
             stake=None if hourly is None else hourly * (capacity - needed), lead_days=th.lead_days, values=values,
         )  # fmt: skip
 
@@ -204,8 +205,8 @@ def _contractual(result: Result, th: Thresholds) -> Iterator[Finding]:
 def _places(result: Result) -> Iterator[Finding]:
     """What the reading leaves out: classes that separate nothing, accounts without a place."""
     if not result.key_figures["is_separating"] and result.key_figures["account_count"]:
-        values = {"n": int(result.accounts["net_revenue"].gt(0).sum())}
-        yield Finding(NAME, "T03-R0", "low_concentration", Severity.WATCH, "company", "all", values=values)
+        buyers = {"n": int(result.accounts["net_revenue"].gt(0).sum())}
+        yield Finding(NAME, "T03-R0", "low_concentration", Severity.WATCH, "company", "all", values=buyers)
     visited = result.unplaced[result.unplaced["f2f_per_year"] > 0]
     if len(visited):
         values = {"n": len(visited), "of": result.key_figures["account_count"], "first": visited["name"].iloc[0]}
