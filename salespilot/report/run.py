@@ -265,7 +265,7 @@ class _Making:
         if getattr(plan.parameters, "since", None) == "":
             plan = dataclasses.replace(plan, parameters=dataclasses.replace(plan.parameters, since=self._previous()))
         people = getattr(REPORTS.get(plan.report), "people", None)
-        if people is None or self.verdicts.obstacle(plan.report):
+        if not callable(people) or self.verdicts.obstacle(plan.report):
             return [plan]
         if plan.parameters.rep:
             return [dataclasses.replace(plan, person=plan.parameters.rep)]
