@@ -61,7 +61,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frame["visit_hours"] = (frame["visit_min"] + frame["prep_min"] + minutes) / 60
     frame["workload_hours"] = workload.hours(frame, need, minutes, thresholds)
     frame["service_mode"] = segments.service_mode(frame, thresholds)
-    frame["operating_segment"], table, merges = segments.segmented(frame, thresholds)
+    frame["operating_segment"], table, joined = segments.segmented(frame, thresholds)
     frame = workload.related(dataset, frame, thresholds)
     figures = _sizes(dataset, frame, team, reasons)
     km = away * (frame["f2f_per_year"].to_numpy(dtype=float) * 2 / thresholds.visits_per_tour)[:, None]
@@ -73,7 +73,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     return Result(
         accounts=_listed(frame, team),
         segments=table,
-        merges=merges,
+        joined=joined,
         reserve=_reserve(frame),
         unplaced=_unplaced(frame),
         groups=_split_groups(frame, team),

@@ -98,7 +98,7 @@ class Result:
     ``waves``       one row a wave: accounts, revenue
     ``at_risk``     one row a loss rate: revenue at risk by scenario
     ``segments``    one row an operating segment: policy, accounts, revenue, hours
-    ``merges``      one row a merge of the segmentation recipe, and why
+    ``joined``      one row a merge of the segmentation recipe, and why
     ``sizing``      one row a method: people needed
     ``relief``      one row a step that would bring hours and capacity together (R1, R2)
     ``responses``   one row a revenue class: response curve of sales to visits
@@ -113,7 +113,7 @@ class Result:
 
     accounts: pd.DataFrame
     segments: pd.DataFrame
-    merges: pd.DataFrame
+    joined: pd.DataFrame
     reserve: pd.DataFrame
     unplaced: pd.DataFrame
     groups: pd.DataFrame

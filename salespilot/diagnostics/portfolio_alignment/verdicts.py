@@ -177,7 +177,7 @@ def _inherited(result: Result, th: Thresholds) -> Iterator[Finding]:
 
 def _merged(result: Result, th: Thresholds) -> Iterator[Finding]:
     """R8: segments too small to stand alone."""
-    small = result.merges[result.merges["merge_reason"] == "small"]
+    small = result.joined[result.joined["merge_reason"] == "small"]
     for row in small.head(th.named).to_dict("records"):
         code = row["segment_from"].lower().replace("?", "_unknown").replace(" ", "+")
         values = {"segment": row["segment_from"], "into": row["segment_into"], "n": int(row["account_count"])}
