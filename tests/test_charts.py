@@ -108,6 +108,14 @@ def horizons() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def contest() -> pd.DataFrame:
+    start = pd.date_range("2025-06-01", periods=8, freq="MS")
+    frame = pd.DataFrame({"date": start + pd.Timedelta(days=14), "start_date": start})
+    frame = frame.assign(end_date=start + pd.offsets.MonthEnd(0), net_revenue=1e5, expected=9e4)
+    frame = frame.assign(expected_low=8e4, expected_high=1.1e5)
+    return frame.assign(contest_phase=["rest", "rest", "pre", "during", "during", "post", "rest", "rest"])
+
+
 def stages() -> pd.DataFrame:
     entrants = np.array([200, 150, 90, 40, 12])
     parts = {"advanced": entrants * 0.6, "open": entrants * 0.15, "lost": entrants * 0.25}
@@ -212,6 +220,7 @@ FORMS = {
             "outer": "other",
         },
     ),
+    "counterfactual": (charts.counterfactual, contest, {"y": "net_revenue"}),
     "curves": (charts.curves, lorenz, {}),
     "decile_bars": (charts.decile_bars, deciles, {"line": "headroom"}),
     "dot_map": (charts.dot_map, places, {"homes": bases(), "ground": bases().assign(department="2A")}),

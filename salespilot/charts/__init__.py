@@ -6,6 +6,7 @@ Every form is ``form(frame, book, *, x=..., y=..., ...) -> Figure``, where optio
 from salespilot.charts.bars import bars
 from salespilot.charts.behaviour import behaviour
 from salespilot.charts.cone import cone
+from salespilot.charts.counterfactual import counterfactual
 from salespilot.charts.curves import curves
 from salespilot.charts.decile_bars import decile_bars
 from salespilot.charts.dot_map import dot_map
@@ -14,6 +15,7 @@ from salespilot.charts.fan import fan
 from salespilot.charts.flow import flow
 from salespilot.charts.frontier import frontier
 from salespilot.charts.funnel import funnel
+from salespilot.charts.gantt import gantt
 from salespilot.charts.heat import heat
 from salespilot.charts.histogram import histogram
 from salespilot.charts.limits import limits
@@ -33,6 +35,7 @@ __all__ = [
     "bars",
     "behaviour",
     "cone",
+    "counterfactual",
     "curves",
     "decile_bars",
     "dot_map",
@@ -41,6 +44,7 @@ __all__ = [
     "flow",
     "frontier",
     "funnel",
+    "gantt",
     "heat",
     "histogram",
     "limits",

@@ -71,7 +71,7 @@ def _measures(dataset: Dataset, start: date, end: date, after: int) -> dict[str,
 
 
 def early_signs(dataset: Dataset, contest: Contest) -> list[tuple[str, float, float]]:
-    """Further signs while the contest runs (measure, usual, now): sales booked on another than the customer's holder."""
+    """Further signs while the contest runs (measure, usual, now): sales booked on another than the holder."""
     if not dataset.has("customer_assignments"):
         return []
     shares = []

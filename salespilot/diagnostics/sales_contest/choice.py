@@ -164,7 +164,7 @@ def participants(dataset: Dataset, contest: Contest, sold: Ledger) -> pd.DataFra
         until = min(sold.last, contest.start - timedelta(days=1))
         recent = dict(zip(sold.people, sold.between(month_start(until, -11), until), strict=True))
         sells = reps["rep_id"].map(recent).fillna(0.0) > 0
-        is_new = reps["start_date"].fillna(pd.Timestamp.min) > pd.Timestamp(month_start(until, -11))
+        is_new = reps["start_date"] > pd.Timestamp(month_start(until, -11))
         is_there = (reps["end_date"].isna() | (reps["end_date"] >= pd.Timestamp(contest.start))) & (
             reps["start_date"].isna() | (reps["start_date"] <= pd.Timestamp(contest.end))
         )

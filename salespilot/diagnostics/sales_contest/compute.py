@@ -23,7 +23,7 @@ from salespilot.diagnostics.sales_contest.choice import (
     rule_of,
     winner_count,
 )
-from salespilot.diagnostics.sales_contest.launch import Launch, launch
+from salespilot.diagnostics.sales_contest.launch import Launch, launch, targets
 from salespilot.diagnostics.sales_contest.ledger import Ledger, company_ledger, ledger
 from salespilot.diagnostics.sales_contest.model import KEY_FIGURES, Figures, Parameters, Result, Thresholds
 from salespilot.diagnostics.sales_contest.settlement import articles, terms
@@ -31,7 +31,8 @@ from salespilot.finding import Reason, absent
 
 DAY = timedelta(days=1)
 MOST_PAST = 6
-BEFORE = ("participants", "chances", "rules", "winner_counts")
+LEAST_HISTORY = timedelta(days=60)
+BEFORE = ("people", "chances", "rules", "winner_counts")
 LAUNCH_FIGURES = (
     "participants", "winners", "hope_index", "fairness_min", "fairness_max", "baseline_total", "tie_chance",
     "best_hope_index", "best_fairness_min", "best_fairness_max",
@@ -42,10 +43,15 @@ EFFECT_FIGURES = (
     "effect_probability", "pull_forward_share", "placebo_p", "placebo_count", "roi", "roi_low", "roi_high",
     "last_cost", "held_back", "missing_after", "followed_people", "followed_share", "control_share",
 )  # fmt: skip
-FRAMES = (
-    "contests", *BEFORE, "cost", "break_even", "clashes", "capture", "race", "standings", "pace", "signals", "phases",
-    "course", "placebos", "quality", "history",
-)  # fmt: skip
+OTHER_FIGURES = (
+    "won_deals",
+    "pulled_deals",
+    "margin_rate",
+    "base_revenue",
+    "unnamed_share",
+    "unfair_count",
+    "placebo_count",
+)
 
 
 @dataclass
@@ -75,7 +81,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     subject = (
         drawn_up(dataset, parameters, thresholds) if subject is None else amended(subject, dataset.as_of, parameters)
     )
-    report = Report(dict.fromkeys((*KEY_FIGURES, *LAUNCH_FIGURES, *COST_FIGURES, *EFFECT_FIGURES)))
+    report = Report(dict.fromkeys((*KEY_FIGURES, *LAUNCH_FIGURES, *COST_FIGURES, *EFFECT_FIGURES, *OTHER_FIGURES)))
     cycle = calendar_meets.cycle_days(dataset)
     after = round(min(max(cycle, 14.0), thresholds.longest_after_days)) if cycle is not None else thresholds.after_days
     report.figures |= {"cycle_days": cycle, "contest_days": subject.days, "after_days": after}
@@ -90,7 +96,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if last is not None:
         _after(dataset, last, known, after, parameters.rep, thresholds, report)
     missing = Reason("not_over") if known else absent("contests")
-    report.lack((*EFFECT_FIGURES, "phases", "course", "placebos", "quality", "history"), missing)
+    report.lack((*EFFECT_FIGURES, "phases", "course", "placebos", "quality", "podium", "history"), missing)
     if known:
         report.frames["contests"] = _listed(known)
     report.lack(("contests",), absent("contests"))
@@ -116,7 +122,17 @@ def _listed(known: list[Contest]) -> pd.DataFrame:
         )
         for c in known
     ]
-    columns = ["contest_name", "start_date", "end_date", "metric", "rule", "winners", "budget", "phase", "contest_id"]
+    columns = [
+        "contest_name",
+        "start_date",
+        "end_date",
+        "metric",
+        "score_rule",
+        "winners",
+        "budget",
+        "phase",
+        "contest_id",
+    ]
     return pd.DataFrame(rows, columns=columns).astype({"winners": float, "budget": float})
 
 
@@ -136,16 +152,17 @@ def _launch(dataset: Dataset, subject: Contest, known: list[Contest], th: Thresh
     if sold is None or not sold.people:
         report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_salesperson"))
         return None
-    if sold.first >= subject.start:
-        report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_sales_before"))
-        return None
     people = participants(dataset, subject, sold)
     if len(people) < 2:
         report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("too_few_people", {"n": len(people)}))
         return None
+    if sold.first > subject.start - LEAST_HISTORY:
+        report.figures |= {"participants": len(people), "winners": winner_count(subject, len(people), th)}
+        report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_sales_before"))
+        return None
     started = launch(dataset, subject, people, sold, rivals, th)
     report.figures |= started.figures
-    report.frames |= {"participants": started.people, "chances": started.chances, "rules": started.rules}
+    report.frames |= {"people": started.people, "chances": started.chances, "rules": started.rules}
     if started.winner_counts is not None:
         report.frames["winner_counts"] = started.winner_counts
     report.lack(("winner_counts",), Reason("no_ranking"))
@@ -244,7 +261,7 @@ def _after(
             if order is not None:
                 count = winner_count(last, len(people), th)
                 shown = running.shown(order, count, rep)
-                report.frames.setdefault("standings", shown)
+                report.frames["podium"] = shown
     table = pd.DataFrame(rows)
     sold = ledger(dataset)
     if len(table) and sold is not None:
@@ -257,7 +274,11 @@ def _after(
             "effect_probability", "top_seller_prizes", "contest_id",
         ]  # fmt: skip
         report.frames["history"] = table[columns]
-    report.frames["quality"] = aftermath.quality(dataset, last, th.before_days, after, th)
+    quality = aftermath.quality(dataset, last, th.before_days, after, th)
+    if len(quality):
+        report.frames["quality"] = quality
+    report.lack(("quality",), Reason("no_quality"))
+    report.lack(("podium",), Reason("no_sales_before"))
     pulled = aftermath.pulled_deals(dataset, last.start, last.end)
     if pulled is not None and pulled[0] > 0:
         report.figures |= {"won_deals": pulled[0], "pulled_deals": pulled[1]}
@@ -272,18 +293,19 @@ def _final(
         return None
     sold = booked.only(list(people["rep_id"])).between(contest.start, contest.end)
     results = people["told_result"].fillna(pd.Series(sold, index=people.index)).to_numpy(dtype=float)
-    if people["told_baseline"].notna().all() and people["told_sigma"].notna().all():
-        field_ = running.Field(
-            tuple(people["rep_id"]), tuple(people["rep_name"]), people["told_baseline"].to_numpy(),
-            people["told_sigma"].to_numpy(), np.full(len(people), np.nan),
-        )  # fmt: skip
-    elif held.first >= contest.start:
-        nothing = np.full(len(people), np.nan)
-        field_ = running.Field(tuple(people["rep_id"]), tuple(people["rep_name"]), nothing, nothing, nothing)
-        return running.standings("amount", field_, results)
+    ids, names = tuple(people["rep_id"]), tuple(people["rep_name"])
+    told, sigma = people["told_baseline"].to_numpy(dtype=float), people["told_sigma"].to_numpy(dtype=float)
+    rule = rule_of(contest, len(people), th)
+    goals = targets(dataset, contest, list(ids))
+    needs_sigma = rule == "zscore"
+    if rule in ("lift", "zscore", "objective") and (np.isnan(told).any() or (needs_sigma and np.isnan(sigma).any())):
+        if held.first > contest.start - LEAST_HISTORY:
+            return None
+        rivals = others(known, contest.contest_id)
+        entrants = launch(dataset, contest, people, held, rivals, th, is_quick=True).entrants
     else:
-        field_ = launch(dataset, contest, people, held, others(known, contest.contest_id), th, is_quick=True).entrants
-    return running.standings(rule_of(contest, len(people), th), field_, results)
+        entrants = running.Field(ids, names, told, sigma, goals)
+    return running.standings(rule, entrants, results)
 
 
 def _measure(
@@ -354,19 +376,16 @@ def _phases(found: effect.Effect, low: float, high: float) -> pd.DataFrame:
 
 
 def _course(found: effect.Effect) -> pd.DataFrame:
-    """The last two years of slots: what was sold and expected a slot, in the middle of it, and chance's bounds."""
-    slots = found.slots.tail(26).reset_index(drop=True)
+    """The slots around the contest: start, sales a month sold and expected, and between what chance leaves them."""
+    around = np.flatnonzero(found.slots["kind"] != "rest")
+    slots = found.slots.iloc[max(around[0] - 8, 0) : around[-1] + 7].reset_index(drop=True)
     chance = found.slots.loc[found.slots["kind"] == "rest", "ratio"].std(ddof=1) * 1.645
     middle = pd.to_datetime(slots["start"]) + (pd.to_datetime(slots["end"]) - pd.to_datetime(slots["start"])) / 2
     length = (pd.to_datetime(slots["end"]) - pd.to_datetime(slots["start"])).dt.days + 1
     a_month = 30.4 / length
     frame = pd.DataFrame({"date": middle.dt.normalize(), "contest_phase": slots["kind"]})
+    frame = frame.assign(start_date=pd.to_datetime(slots["start"]), end_date=pd.to_datetime(slots["end"]))
     frame = frame.assign(sold=slots["actual"] * a_month, expected=slots["expected"] * a_month)
-    frame = frame.assign(
+    return frame.assign(
         expected_low=frame["expected"] * np.exp(-chance), expected_high=frame["expected"] * np.exp(chance)
     )
-    ours = frame["contest_phase"] != "rest"
-    beyond = np.select(
-        [frame["sold"] > frame["expected_high"], frame["sold"] < frame["expected_low"]], ["high", "low"], ""
-    )
-    return frame.assign(signal=np.where(ours, beyond, ""))

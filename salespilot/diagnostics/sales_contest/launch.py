@@ -72,15 +72,15 @@ def launch(
         if won is None:
             continue
         rates = fairness(won, th)
-        chances.append(rates.assign(rule=name, rep_name=names, rep_id=ids))
+        chances.append(rates.assign(score_rule=name, rep_name=names, rep_id=ids))
         rows.append(_summary(name, rates, won, tie_chance(scoring, draws, winners), th))
     rules = pd.DataFrame(rows)
-    force = ANNOUNCED if not contest.is_drawn_up and (rules["rule"] == ANNOUNCED).any() else rule
-    if not (rules["rule"] == force).any():
+    force = ANNOUNCED if not contest.is_drawn_up and (rules["score_rule"] == ANNOUNCED).any() else rule
+    if not (rules["score_rule"] == force).any():
         force = "zscore"
-    rules["is_in_force"] = rules["rule"] == force
-    columns = ["rule", "rep_name", "win_probability", "fairness_ratio", "has_hope", "rep_id"]
-    judged = rules.set_index("rule").T[force]
+    rules["is_in_force"] = rules["score_rule"] == force
+    columns = ["score_rule", "rep_name", "win_probability", "fairness_ratio", "has_hope", "rep_id"]
+    judged = rules.set_index("score_rule").T[force]
     best = _best(rules, len(people), th)
     figures: Figures = {
         "participants": len(people), "winners": winners, "hope_index": float(judged["hope_index"]),
@@ -90,7 +90,7 @@ def launch(
         "base_years": found.base_year, "is_base_met": found.is_met, "told_baselines": int(is_told),
     }  # fmt: skip
     if best is not None:
-        chosen = rules.set_index("rule").T[best]
+        chosen = rules.set_index("score_rule").T[best]
         figures |= {f"best_{name}": float(chosen[name]) for name in ("hope_index", "fairness_min", "fairness_max")}
     counts = None if rule == "objective" else _counts(rule, announced, winners, th)
     return Launch(
@@ -102,7 +102,8 @@ def launch(
 def _summary(name: str, rates: pd.DataFrame, won: np.ndarray, tie: float, th: Thresholds) -> dict[str, object]:
     outside = (rates["fairness_ratio"] < th.fair_low) | (rates["fairness_ratio"] > th.fair_high)
     return {
-        "rule": name, "winner_count": float(won.sum(axis=1).mean()), "hope_index": float(rates["has_hope"].mean()),
+        "score_rule": name, "winner_count": float(won.sum(axis=1).mean()),
+        "hope_index": float(rates["has_hope"].mean()),
         "fairness_min": float(rates["fairness_ratio"].min()), "fairness_max": float(rates["fairness_ratio"].max()),
         "unfair_count": int(outside.sum()), "is_fair": is_fair(rates["fairness_ratio"], th), "tie_chance": tie,
     }  # fmt: skip
@@ -111,14 +112,14 @@ def _summary(name: str, rates: pd.DataFrame, won: np.ndarray, tie: float, th: Th
 def _best(rules: pd.DataFrame, people: int, th: Thresholds) -> str | None:
     """The ranking that is fair to most and leaves hope to most; objectives where too few take part to be ranked."""
     wanted = RANKINGS if people >= th.min_ranking else ("objective",)
-    options = rules[rules["rule"].isin(wanted)]
+    options = rules[rules["score_rule"].isin(wanted)]
     if options.empty:
         return None
     spread = (options["fairness_max"] - options["fairness_min"]).round(2)
     ranked = options.assign(spread=spread).sort_values(
         ["unfair_count", "hope_index", "spread"], ascending=[True, False, True], kind="stable"
     )
-    return str(ranked["rule"].iloc[0])
+    return str(ranked["score_rule"].iloc[0])
 
 
 def _counts(rule: str, given: Draws, winners: int, th: Thresholds) -> pd.DataFrame | None:

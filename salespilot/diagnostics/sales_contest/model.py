@@ -77,7 +77,7 @@ class Result:
     """What was measured. Frames are None where they cannot be computed, with the reason in ``not_computable``.
 
     ``contests``      one row a contest exported or drawn up: its phase and main figures
-    ``participants``  one row a participant, by name: reference, volatility, and how they were found
+    ``people``        one row a participant, by name: reference, volatility, and how they were found
     ``chances``       one row a scoring rule and participant: chance to win, fairness ratio
     ``rules``         one row a scoring rule: hope index, lowest and highest ratio, chance of a tie
     ``winner_counts`` one row a number of winners under the rule chosen: the same measures
@@ -86,7 +86,7 @@ class Result:
     ``clashes``       one row a thing of the calendar that meets the contest
     ``capture``       one row a figure that the score rests on: is it well kept?
     ``race``          one row a week and person shown: cumulated score (the first places and one's own, never more)
-    ``standings``     one row a place shown, likewise
+    ``standings``     one row a place shown, likewise; ``podium``: those of the last contest over
     ``pace``          one row a measure of the team's pace in the running contest
     ``signals``       one row a sign of misuse in the running contest
     ``phases``        one row a phase of the last contest: sold, expected without it, difference
@@ -98,7 +98,7 @@ class Result:
     """
 
     contests: pd.DataFrame | None = None
-    participants: pd.DataFrame | None = None
+    people: pd.DataFrame | None = None
     chances: pd.DataFrame | None = None
     rules: pd.DataFrame | None = None
     winner_counts: pd.DataFrame | None = None
@@ -108,6 +108,7 @@ class Result:
     capture: pd.DataFrame | None = None
     race: pd.DataFrame | None = None
     standings: pd.DataFrame | None = None
+    podium: pd.DataFrame | None = None
     pace: pd.DataFrame | None = None
     signals: pd.DataFrame | None = None
     phases: pd.DataFrame | None = None
@@ -117,14 +118,15 @@ class Result:
     history: pd.DataFrame | None = None
     terms: Mapping[str, Value] = field(default_factory=dict)
     articles: tuple[str, ...] = ("article_absent",)
-    rule_columns = ("rule", "winner_count", "hope_index", "fairness_min", "fairness_max", "is_fair", "tie_chance")
+    rule_columns = ("score_rule", "winner_count", "hope_index", "fairness_min", "fairness_max", "is_fair", "tie_chance")
     people_columns = ("rep_name", "baseline", "sigma", "volatility", "trend", "basis", "told_baseline", "baseline_gap")
     place_columns = ("place", "rep_name", "result", "score")
     history_columns = (
         "contest_name", "end_date", "participant_count", "winner_count", "contest_share", "net_share",
         "effect_probability", "top_seller_prizes",
     )  # fmt: skip
-    bounds = MappingProxyType({"centre": "expected", "lower": "expected_low", "upper": "expected_high"})
+    phase_columns = ("contest_phase", "start_date", "end_date", "sold", "expected", "difference", "lift")
+    bounds = MappingProxyType({"y": "sold", "expected": "expected", "low": "expected_low", "high": "expected_high"})
 
     key_figures: Mapping[str, Value] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
@@ -132,7 +134,7 @@ class Result:
     @property
     def ranked_chances(self) -> pd.DataFrame | None:
         """The chances under the rules that rank sales, and that of the contest first."""
-        return None if self.chances is None else self.chances[self.chances["rule"] != "points"]
+        return None if self.chances is None else self.chances[self.chances["score_rule"] != "points"]
 
     @property
     def mark(self) -> dict[str, Value]:

@@ -159,7 +159,8 @@ def _misses(
         return _short(known, contest, th), np.array([]), np.array([])
     misses = np.array(rows)
     count = max((len(rows) + contest.days / 30.4 - 1) * 30.4 / contest.days, 1.0)  # periods that do not overlap
-    square = np.nanmean(misses**2, axis=0, where=~np.isnan(misses)) if misses.size else np.array([])
+    seen = (~np.isnan(misses)).sum(axis=0)
+    square = np.where(seen > 0, np.nansum(misses**2, axis=0) / np.maximum(seen, 1), np.nan)
     team = float(np.nanmean(square)) if np.isfinite(square).any() else th.usual_volatility**2
     spread = np.sqrt((count * np.nan_to_num(square, nan=team) + SHRINK_WINDOWS * team) / (count + SHRINK_WINDOWS))
     shocks = (misses / spread).ravel()

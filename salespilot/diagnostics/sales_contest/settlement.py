@@ -55,8 +55,8 @@ def _prize(contest: Contest, started: Launch | None, cost: pd.DataFrame | None) 
 def articles(contest: Contest, started: Launch | None, words: dict[str, Value]) -> tuple[str, ...]:
     """The keys of the wording of the ten articles: object, people, period, measure, scoring, prizes, tie, absence,
     publication, data."""
-    if started is None:
-        return ("article_absent",)
+    if started is None or contest.phase == "after":
+        return ("article_absent" if started is None else "article_past",)
     named = "people_named" if len(started.entrants.rep_name) <= NAMES else "people_counted"
     is_ranking = started.rule != "objective"
     prizes = "prizes_objective" if not is_ranking else "prizes_equal" if contest.has_equal_prizes else "prizes_ranked"

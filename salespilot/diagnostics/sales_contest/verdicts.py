@@ -110,7 +110,7 @@ def _misuse(result: Result) -> list[Finding]:
     th, name = Thresholds(), result.terms["contest_label"]
     return [
         _made("R7", f"early_{row['measure']}", Severity.WATCH, str(result.terms["contest_id"]), th,
-              values={"usual": float(row["usual"]), "now": float(row["now"]), "drift": float(row["drift"]), "contest": name})
+              values={key: float(row[key]) for key in ("usual", "now", "drift")} | {"contest": name})
         for row in result.signals[result.signals["is_problem"]].to_dict("records")
     ]  # fmt: skip
 
