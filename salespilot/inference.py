@@ -181,3 +181,15 @@ def lmdi(values: ArrayLike, reference: ArrayLike) -> np.ndarray:
     shared = np.where(zero, (a - b) / np.maximum(none, 1), 0.0)
     either = ((a == 0) | (b == 0)) & ~np.isnan(a + b)
     return np.where(either, np.where((a == 0) & (b == 0), 0.0, shared), parts)
+
+
+def block_means(values: ArrayLike, length: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Means of ``draws`` series as long as ``values``, drawn block by block (moving blocks, ends joined) [G].
+
+    Blocks of ``length`` keep together what follows each other; joined ends give every month the same weight.
+    """
+    series = np.asarray(values, dtype=float)
+    length = min(length, len(series))
+    starts = rng.integers(0, len(series), (draws, -(-len(series) // length)))
+    places = (starts[:, :, None] + np.arange(length)).reshape(draws, -1)[:, : len(series)]
+    return np.asarray(series[places % len(series)].mean(axis=1))
