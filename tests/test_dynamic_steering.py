@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from salespilot.finding import Severity
 from salespilot.phrasebook import LANGUAGES, Phrasebook, phrases
 
 ROOT = Path(__file__).parent.parent
+PLANTED = ROOT / "data" / "demo" / "truths" / "dynamic_steering.toml"
+TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8")) if PLANTED.exists() else {}
 AS_OF = date(2026, 6, 30)
 SEASON = [7, 7, 9, 8, 8, 9, 7, 4, 10, 11, 10, 10]
 
@@ -641,6 +644,25 @@ def test_no_sale_at_all():
     result = steering.compute(Dataset.from_frames({"customers": pd.DataFrame({"customer_id": ["a"]})}, as_of=AS_OF))
     checked(result)
     assert steering.findings(result) == []
+
+
+def fires(findings, line) -> bool:
+    subject = (line["rule"], line["subject_kind"], line["subject_id"])
+    return any((f.rule, f.subject_kind, f.subject_id) == subject for f in findings)
+
+
+def label(line) -> str:
+    return f"{line['rule']}-{line['subject_id']}"
+
+
+@pytest.mark.parametrize("line", TRUTHS.get("truth", []), ids=label)
+def test_planted_truths_are_found(demo, line):
+    assert fires(demo[1], line)
+
+
+@pytest.mark.parametrize("line", TRUTHS.get("decoy", []), ids=label)
+def test_decoys_are_not_flagged(demo, line):
+    assert not fires(demo[1], line)
 
 
 def test_the_demo_is_whole(demo):
