@@ -1,8 +1,8 @@
 """Dataset: the tables and marts of one client as they were known at one date.
 
 Nothing dated after ``as_of`` is seen through it: later rows are set aside, versions obey their dates, and a deal's
-stage, amount, owner and status are those of that day, rebuilt from its events; without events a deal closed later is
-open and its stage and amount are unknown.
+stage, amount, owner and status are those of that day, rebuilt from its events or from dated snapshots of the list;
+without either a deal closed later is open and its stage and amount are unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 from salespilot import aliases, views
 from salespilot.client import Client, load
 from salespilot.conventions import Conventions, SettingError, settings
-from salespilot.intake import Intake, Issue, read, register
+from salespilot.intake import SNAPSHOT, Intake, Issue, read, register
 from salespilot.marts import MARTS
 from salespilot.tables import TABLES
 
@@ -184,6 +184,18 @@ class Dataset:
         return self.sql(views.OWNERS.format(as_of=self.as_of.isoformat(), year_ago=month_start(self.as_of, -12)))
 
     @cached_property
+    def deal_history(self) -> str | None:
+        """What is known of how deals came to stand as they do.
+
+        "events" (every change recorded), "snapshots" (several dated exports of one list, turned into changes dated by
+        the first export that shows them), "export" (one list of today), or None without deals.
+        """
+        if self.has("opportunity_events"):
+            own = f"select 1 from opportunity_events where not starts_with(event_id, '{SNAPSHOT}') limit 1"
+            return "snapshots" if self.sql(own).empty else "events"
+        return "export" if self.has("opportunities") else None
+
+    @cached_property
     def issues(self) -> tuple[Issue, ...]:
         """What intake found wrong with the exports (none for a Dataset made of frames)."""
         return self.intake.issues if self.intake else ()
@@ -226,8 +238,8 @@ def _opened(
     first = _day(_scalar(connection, views.first_transaction(basis)))
     if closed is not None and first is not None and closed < month_start(first):
         closed = None
-    fixed = given or closed or last or date.today()
-    views.create(connection, exported, fixed, basis, conventions.credit_note_dating)
+    fixed = given or closed or last or exported_on or date.today()
+    views.create(connection, fixed, basis, conventions.credit_note_dating)
     window, previous = _periods(fixed, months, closed, first)
     return Dataset(
         fixed, months, window, previous, conventions, basis, exported, client, intake, dict(sources), connection

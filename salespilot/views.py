@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from salespilot import aliases
+from salespilot import aliases, deal_states
 from salespilot.client import Client
 from salespilot.tables import TABLES, Table
 
@@ -99,10 +99,10 @@ def _columns_of(connection: Any, origin: str | None) -> set[str]:
 
 
 def sales_basis(exported: Mapping[str, tuple[str, ...]]) -> str | None:
-    """What stands for sales: invoices, else deals won, else nothing."""
+    """What stands for sales: invoices, else deals won, else nothing (deals without an outcome are never won)."""
     if "sales_lines" in exported:
         return "invoiced"
-    return "won_deals" if "opportunities" in exported else None
+    return "won_deals" if "status" in exported.get("opportunities", ()) else None
 
 
 def _transactions(basis: str | None) -> str:
@@ -112,7 +112,8 @@ def _transactions(basis: str | None) -> str:
         return "select closed_date as day from raw_opportunities where closed_date is not null"
     return (
         "select done_date as day from raw_activities where done_date is not null "
-        "union all select sent_date from raw_quotes where sent_date is not null"
+        "union all select sent_date from raw_quotes where sent_date is not null "
+        "union all select event_ts::date from raw_opportunity_events where event_ts is not null"
     )
 
 
@@ -127,14 +128,12 @@ def first_transaction(basis: str | None) -> str:
     return f"select min(day) from ({_transactions(basis)})"
 
 
-def create(
-    connection: Any, exported: Mapping[str, tuple[str, ...]], as_of: date, basis: str | None, credit_note_dating: str
-) -> None:
+def create(connection: Any, as_of: date, basis: str | None, credit_note_dating: str) -> None:
     """Create every standard table as known at ``as_of``."""
     for name, spec in TABLES.items():
         if name not in SPECIAL:
             connection.execute(f"create view {name} as select * from raw_{name} where {_known(spec, as_of)}")
-    connection.execute(f"create view opportunities as {_opportunities(exported, as_of)}")
+    connection.execute(f"create table opportunities as {deal_states.opportunities(as_of)} order by opportunity_id")
     connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
     for name in ("customers", "reps"):
         connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of)}")
@@ -174,50 +173,6 @@ def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str
             where coalesce(doc_type, 'invoice') = 'invoice' group by invoice_id
         ) o on r.doc_type = 'credit_note' and r.original_invoice_id = o.invoice_id
         where {_known(spec, as_of)}"""
-
-
-def _opportunities(exported: Mapping[str, tuple[str, ...]], as_of: date) -> str:
-    known = _known(TABLES["opportunities"], as_of)
-    day = f"date '{as_of}'"
-    later = f"(closed_date > {day})"
-    if "opportunity_events" not in exported:
-        return f"""
-            select * replace (
-                case when {later} then null else stage_code end as stage_code,
-                case when {later} then null else amount end as amount,
-                case when {later} then null else forecast_category end as forecast_category,
-                case when {later} then 'open' else status end as status,
-                case when {later} then null else probability_declared end as probability_declared,
-                case when {later} then null else loss_reason_code end as loss_reason_code,
-                case when {later} then null else loss_reason_source end as loss_reason_source,
-                case when {later} then null else closed_date end as closed_date)
-            from raw_opportunities where {known}"""
-    rebuilt = {
-        "stage_code": "stage",
-        "amount": "amount",
-        "expected_close_date": "close_date",
-        "forecast_category": "category",
-        "rep_id": "owner",
-    }
-    replaced = [
-        f"coalesce(try_cast(e.{event} as {TABLES['opportunities'][column].sql_type}), r.{column}) as {column}"
-        for column, event in rebuilt.items()
-    ]
-    then = ", ".join(
-        f"coalesce(arg_max(new_value, event_ts) filter (field = '{event}' and event_ts::date <= {day}), "
-        f"arg_min(old_value, event_ts) filter (field = '{event}' and event_ts::date > {day})) as {event}"
-        for event in rebuilt.values()
-    )
-    return f"""
-        with e as (select opportunity_id, {then} from raw_opportunity_events group by opportunity_id)
-        select r.* replace (
-            {", ".join(replaced)},
-            case when {later} then 'open' else status end as status,
-            case when {later} then null else probability_declared end as probability_declared,
-            case when {later} then null else loss_reason_code end as loss_reason_code,
-            case when {later} then null else loss_reason_source end as loss_reason_source,
-            case when {later} then null else closed_date end as closed_date)
-        from raw_opportunities r left join e using (opportunity_id) where {known}"""
 
 
 def _with_seen(spec: Table, as_of: date) -> str:

@@ -26,6 +26,7 @@ IN = (
     "intake",
     "fitness",
     "marts",
+    "deal_states",
     "views",
     "aliases",
     "dataset",

@@ -22,10 +22,11 @@ from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
 from salespilot.intake.model import Intake, IntakeError, Issue, Reject, SourceCount, money
 from salespilot.intake.plan import Scope
 from salespilot.intake.relation import relate
+from salespilot.intake.snapshots import SNAPSHOT
 from salespilot.intake.source import Export
 from salespilot.tables import TABLES
 
-__all__ = ["Intake", "IntakeError", "Issue", "SourceCount", "read"]
+__all__ = ["SNAPSHOT", "Intake", "IntakeError", "Issue", "SourceCount", "read"]
 
 MEMORY_MB = (640, 1536)  # of DuckDB, by the size of the exports; what does not fit goes to disk
 REJECTS = "rejects.csv"

@@ -1,0 +1,3 @@
+"""Dated exports of one list of deals, turned into the changes between them."""
+
+SNAPSHOT = "snapshot:"
