@@ -28,6 +28,7 @@ from salespilot.charts.ridges import ridges
 from salespilot.charts.river import river
 from salespilot.charts.scatter import scatter
 from salespilot.charts.scorecard import scorecard
+from salespilot.charts.sparks import sparks
 from salespilot.charts.stacked import stacked
 from salespilot.charts.waterfall import waterfall
 
@@ -57,6 +58,7 @@ __all__ = [
     "river",
     "scatter",
     "scorecard",
+    "sparks",
     "stacked",
     "waterfall",
 ]

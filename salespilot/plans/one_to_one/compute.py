@@ -30,6 +30,7 @@ TASK_OF_LEVER = {
     "orders_per_visit": "discovery", "win_rate": "closing", "average_order": "closing", "average_won": "closing",
 }  # fmt: skip
 SERIES_MONTHS = 24
+SALES_SERIES = ("revenue_per_day", "orders_per_day", "avg_order_value")
 BLANK_LINES = 2
 
 
@@ -73,11 +74,22 @@ def _index(
         states = committed.groupby("owner_rep_id")["commitment_state"]
         late_counts = index["rep_id"].map(states.agg(lambda own: int((own == "missed").sum())))
         open_counts = index["rep_id"].map(states.agg(lambda own: int(own.isin(("missed", "pending")).sum())))
-        index["due_count"], index["late_count"] = (own.fillna(0).astype(int) for own in (open_counts, late_counts))
-        due, late = int(index["due_count"].sum()), int(index["late_count"].sum())
-    columns = ["rep_name", "team_id", "presence", "start_date", "end_date", "fact_count", "due_count", "late_count"]
+        index["commitments_due"], index["commitments_late"] = (
+            own.fillna(0).astype(int) for own in (open_counts, late_counts)
+        )
+        due, late = int(index["commitments_due"].sum()), int(index["commitments_late"].sum())
+    columns = [
+        "rep_name",
+        "team_id",
+        "rep_presence",
+        "start_date",
+        "end_date",
+        "fact_count",
+        "commitments_due",
+        "commitments_late",
+    ]
     figures = dict.fromkeys(FIGURES) | {"people": len(index), "commitments_due": due, "commitments_late": late}
-    frame = index.reindex(columns=[*columns, "rep_id"])
+    frame = index.rename(columns={"presence": "rep_presence"}).reindex(columns=[*columns, "rep_id"])
     return Result(index=frame, said={"n": len(index)}, key_figures=figures, not_computable=missing)
 
 
@@ -92,6 +104,7 @@ def _sheet(
 ) -> Result:
     rep, is_new = str(person["rep_id"]), person["presence"] == "new"
     is_judged = person["presence"] == "in_post"
+    is_logging = logging.get(rep, True)
     missing: dict[str, Reason] = {}
 
     def part(name: str, make: Callable[[], Any]) -> Any:
@@ -105,9 +118,8 @@ def _sheet(
     steps, lever, contribution = part("levers", lambda: signals.decomposition(results, rep)) or (None, None, None)
     deals = part("deals", lambda: lists.deals(results, rep, thresholds))
     customers = part("customers", lambda: lists.customers(results, rep, thresholds))
-    series = part("series", lambda: _series(results, rep))
+    series = part("series", lambda: _series(results, rep, is_logging))
     own, met, completion = _commitments(committed, rep, missing)
-    is_logging = logging.get(rep, True)
     known = ground(dataset, results, thresholds)
     judged = tasks(rep, known, is_logging, is_new, thresholds)
     chosen = signals.chosen(found.get(rep, ()), thresholds) if is_judged or person["presence"] == "leaving" else ()
@@ -157,7 +169,7 @@ def _said(
     """What fills the sentences of a sheet; what is not known is None."""
     counts = {"kept": 0, "due": 0, "meetings": 0}
     if met is not None:
-        counts = {"kept": int(met["kept_count"].sum()), "due": int(met["due_count"].sum()), "meetings": len(met)}
+        counts = {"kept": int(met["kept_count"].sum()), "due": int(met["due_actions"].sum()), "meetings": len(met)}
     return {
         "rep_id": str(person["rep_id"]),
         "name": person["rep_name"],
@@ -191,15 +203,24 @@ def _pace(results: Results, rep: str, missing: dict[str, Reason]) -> pd.DataFram
     return own
 
 
-def _series(results: Results, rep: str) -> pd.DataFrame:
-    if "continuous_improvement" not in results:
-        raise NotComputable(Reason("absent_report", {"report": "continuous_improvement"}))
-    points = results["continuous_improvement"][0].points
-    own = None if points is None else points[(points["scope_kind"] == "rep") & (points["scope_id"].astype(str) == rep)]
-    if own is None or own.empty:
+def _series(results: Results, rep: str, is_logging: bool) -> pd.DataFrame:
+    """The salesperson's own charts: monthly ones, then weekly contacts; no activity of who logs little."""
+    shown = ["indicator", "month", "value", "centre", "lower", "upper", "signal"]
+    parts = []
+    points = results["continuous_improvement"][0].points if "continuous_improvement" in results else None
+    if points is not None:
+        own = points[(points["scope_kind"] == "rep") & (points["scope_id"] == rep)]
+        own = own.sort_values("month").groupby("indicator").tail(SERIES_MONTHS)
+        parts.append(own.sort_values(["indicator", "month"])[shown])
+    weeks = results["dynamic_steering"][0].weeks if "dynamic_steering" in results else None
+    if weeks is not None:
+        own = weeks[weeks["rep_id"] == rep].rename(columns={"week": "month", "weekly_rate": "value"})
+        parts.append(own.assign(indicator="weekly_rate").sort_values("month")[shown])
+    series = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=shown)
+    series = series[is_logging | series["indicator"].isin(SALES_SERIES)]
+    if series.empty:
         raise NotComputable(Reason("no_series"))
-    own = own.sort_values(["indicator", "month"]).groupby("indicator").tail(SERIES_MONTHS)
-    return own[["indicator", "month", "value", "centre", "lower", "upper", "signal"]].reset_index(drop=True)
+    return series.reset_index(drop=True)
 
 
 def _commitments(
@@ -212,7 +233,7 @@ def _commitments(
         missing |= dict.fromkeys(("commitments", "meetings", "commitment_completion"), reason)
         return None, None, None
     met = lists.meetings(own)
-    due = int(met["due_count"].sum())
+    due = int(met["due_actions"].sum())
     if not due:
         missing["commitment_completion"] = Reason("nothing_due")
     return own.reset_index(drop=True), met, float(met["kept_count"].sum()) / due if due else None

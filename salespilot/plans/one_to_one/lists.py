@@ -105,10 +105,10 @@ def commitments(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame | None
 def meetings(own: pd.DataFrame) -> pd.DataFrame:
     """One row a one-to-one (the distinct ``decided_on``), the latest first: actions decided, due, kept, completion."""
     counted = own.assign(
-        due_count=own["commitment_state"].isin(("kept", "missed")), kept_count=own["commitment_state"] == "kept"
+        due_actions=own["commitment_state"].isin(("kept", "missed")), kept_count=own["commitment_state"] == "kept"
     )
     grouped = counted.groupby("decided_on").agg(
-        decided_actions=("action_id", "size"), due_count=("due_count", "sum"), kept_count=("kept_count", "sum")
+        decided_actions=("action_id", "size"), due_actions=("due_actions", "sum"), kept_count=("kept_count", "sum")
     )
-    grouped["commitment_completion"] = grouped["kept_count"] / grouped["due_count"].where(grouped["due_count"] > 0)
+    grouped["commitment_completion"] = grouped["kept_count"] / grouped["due_actions"].where(grouped["due_actions"] > 0)
     return grouped.sort_index(ascending=False).reset_index()

@@ -100,8 +100,16 @@ class Result:
     )  # fmt: skip
     customer_columns = ("customer_name", "why", "net_revenue", "headroom", "gap_ratio", "last_order_date")
     commitment_columns = ("decided_on", "title", "due_date", "progress", "commitment_state")
-    task_columns = ("task", "case_count", "mastery", "rating", "engagement", "style", "style_confidence", "why")
-    index_columns = ("rep_name", "team_id", "presence", "start_date", "fact_count", "due_count", "late_count")
+    task_columns = ("task", "case_count", "mastery", "manager_rating", "engagement", "style", "style_confidence", "why")
+    index_columns = (
+        "rep_name",
+        "team_id",
+        "rep_presence",
+        "start_date",
+        "fact_count",
+        "commitments_due",
+        "commitments_late",
+    )
 
 
 class NotComputable(Exception):

@@ -196,7 +196,7 @@ def _biases(results: Results) -> dict[str, tuple[str, int]]:
 
 
 def tasks(rep: str, known: Ground, is_logging: bool, is_new: bool, thresholds: Thresholds) -> pd.DataFrame:
-    """One row a task: case_count, mastery, rating, engagement, style, style_confidence, why.
+    """One row a task: case_count, mastery, manager_rating, engagement, style, style_confidence, why.
 
     Confidence A: figures and the manager's rating agree; B: one of them; C: not enough, the manager judges.
     """
@@ -218,11 +218,11 @@ def tasks(rep: str, known: Ground, is_logging: bool, is_new: bool, thresholds: T
             style = STYLES[mastery, effort]
         rows.append(
             {
-                "task": task, "case_count": count, "mastery": mastery, "rating": rating, "engagement": effort,
+                "task": task, "case_count": count, "mastery": mastery, "manager_rating": rating, "engagement": effort,
                 "style": style, "style_confidence": confidence, "why": why,
             }
         )  # fmt: skip
-    return pd.DataFrame(rows).astype({"rating": float, "case_count": float})
+    return pd.DataFrame(rows).astype({"manager_rating": float, "case_count": float})
 
 
 def _measured(task: str, rep: str, known: Ground, th: Thresholds) -> tuple[int | None, str | None]:

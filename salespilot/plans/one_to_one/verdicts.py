@@ -79,10 +79,10 @@ def judge(
 
 def _slipping(met: pd.DataFrame | None, th: Thresholds) -> Mapping[str, Any] | None:
     """R1: the last two meetings that had actions due both saw less than half of them kept."""
-    due = None if met is None else met[met["due_count"] > 0].head(RUNNING)
+    due = None if met is None else met[met["due_actions"] > 0].head(RUNNING)
     if due is None or len(due) < RUNNING or (due["commitment_completion"] >= th.completion_low_share).any():
         return None
-    return {"kept": int(due["kept_count"].sum()), "due": int(due["due_count"].sum())}
+    return {"kept": int(due["kept_count"].sum()), "due": int(due["due_actions"].sum())}
 
 
 def _is_effort_down(one: Finding) -> bool:
