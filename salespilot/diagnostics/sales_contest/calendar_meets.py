@@ -16,6 +16,7 @@ from salespilot.periods import period_of
 
 PEAK = 1.10
 ABSENCE = 0.10
+SELLS, LOGS = 0.5, 1 / 3
 DAY = timedelta(days=1)
 
 
@@ -100,6 +101,8 @@ def capture(dataset: Dataset, contest: Contest, sold: Ledger, thresholds: Thresh
                 thresholds.unattributed_limit,
             )
         )
+    if contest.metric == "visits" or contest.rule == "points":
+        rows.append(("unlogged", _unlogged(dataset, window), 0.0))
     if contest.metric_told is not None and contest.metric == "revenue":
         is_known = contest.metric_told.strip().lower() in ("revenue", "ca", "turnover", "sales", "chiffre d’affaires")
         if not is_known:
@@ -111,6 +114,17 @@ def capture(dataset: Dataset, contest: Contest, sold: Ledger, thresholds: Thresh
         rows.append(("redefined", 1.0, 0.0))
     frame = pd.DataFrame(rows, columns=["doubt", "share", "limit"])
     return frame.assign(is_problem=frame["share"] > frame["limit"])
+
+
+def _unlogged(dataset: Dataset, window: Window) -> float:
+    """The share of salespeople who sell half of the median or more and log less than a third of its activities."""
+    sold = (
+        dataset.mart("rep_months", window).dropna(subset="rep_id_booked").groupby("rep_id_booked")["net_revenue"].sum()
+    )
+    logged = dataset.mart("rep_activities", window).groupby("rep_id")["activity_count"].sum()
+    logged = logged.reindex(sold.index).fillna(0.0).astype(float)
+    is_silent = (sold >= SELLS * sold.median()) & (logged < LOGS * logged.median())
+    return float(is_silent.mean()) if len(sold) else 1.0
 
 
 def cycle_days(dataset: Dataset) -> float | None:

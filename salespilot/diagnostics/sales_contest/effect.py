@@ -64,6 +64,14 @@ class Effect:
         actual, expected = self.phase("pre", "during", "post")
         return actual - expected
 
+    def has_clear_gain(self, level: float) -> bool:
+        """Whether what was gained during the contest alone is more than chance, whatever came before and after."""
+        actual, expected = self.phase("during")
+        kinds = self.slots["kind"].value_counts()
+        fewer = (len(self.slots) - kinds.get("rest", 0)) / kinds["during"]  # fewer slots are known less well
+        half = float(stats.t.ppf(1 - level, self.freedom)) * self.error * float(np.sqrt(fewer))
+        return bool(np.log(actual / expected) > half)
+
     def bound(self, level: float) -> tuple[float, float]:
         """The interval of the net effect in money that leaves out ``level`` of the chances on each side."""
         actual, expected = self.phase("pre", "during", "post")
@@ -230,15 +238,18 @@ def _design(slots: pd.DataFrame) -> np.ndarray:
     return np.column_stack([season[:, None] == np.unique(season), block[:, None] == np.unique(block)]).astype(float)
 
 
-def placebos(sold: Ledger, start: date, end: date, before: int, after: int, spans: Sequence[SPAN]) -> pd.DataFrame:
+def placebos(
+    sold: Ledger, start: date, end: date, before: int, after: int, spans: Sequence[SPAN], periods: Sequence[SPAN]
+) -> pd.DataFrame:
     """Windows of the same shape at other dates that meet no contest: date, net_share (of what was expected).
 
-    ``spans``: the contests and their surroundings, this one's included.
+    ``periods``: the contests, this one included, which no window may meet; ``spans``: these and their surroundings,
+    left out of what is expected.
     """
     rows = []
     for day, last in _candidates(start, end, before, after, sold):
         reach = (day - before * DAY, last + after * DAY)
-        if any(a <= reach[1] and reach[0] <= b for a, b in spans):
+        if any(a <= reach[1] and reach[0] <= b for a, b in periods):
             continue
         found = measured(sold, day, last, before, after, spans)
         if found is not None:

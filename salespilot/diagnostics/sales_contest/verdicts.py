@@ -129,7 +129,7 @@ def _after(result: Result, th: Thresholds) -> list[Finding]:
         values |= {"net": net, "chance": chance, "share": _number(result, "net_share"), "pulled": pulled}
         values |= {"contest": name, "n": _number(result, "followed_people"), "limit": th.pull_forward_limit}
         low, high = _number(result, "net_effect_low"), _number(result, "net_effect_high")
-        is_moved = pulled is not None and pulled > th.pull_forward_limit
+        is_moved = pulled is not None and pulled > th.pull_forward_limit and bool(result.key_figures["has_clear_gain"])
         if is_moved:
             found.append(_made("R6", "moved", Severity.ALERT, subject, th, **priced, values=values))
         elif chance > th.effect_level:
