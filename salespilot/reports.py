@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-from salespilot.diagnostics import abc_cross_matrix, data_fitness, portfolio_review
+from salespilot.diagnostics import abc_cross_matrix, data_fitness, forecast_accuracy, portfolio_review
 
 REPORTS: Mapping[str, ModuleType] = MappingProxyType(
-    {module.NAME: module for module in (data_fitness, portfolio_review, abc_cross_matrix)}
+    {module.NAME: module for module in (data_fitness, portfolio_review, abc_cross_matrix, forecast_accuracy)}
 )
