@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.dates as mdates
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -50,7 +51,7 @@ def _panel(axes: Axes, own: pd.DataFrame, book: Phrasebook, x: str, y: str, name
         axes.plot(days[told], values[told], "o", color=colour, markersize=4.5)
     column = name if book.knows(name) else y
     style.tick_axis(axes, "y", book.format_of(column), book, count=3)
-    axes.set_xticks([days.iloc[0], days.iloc[-1]])
+    axes.set_xticks([float(mdates.date2num(day)) for day in (days.iloc[0], days.iloc[-1])])
     is_monthly = len(days) < 2 or (days.iloc[-1] - days.iloc[0]).days / (len(days) - 1) > 20
     axes.xaxis.set_major_formatter(book.axis("month" if is_monthly else "date"))
     axes.tick_params(labelsize=style.SMALL)

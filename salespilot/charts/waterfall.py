@@ -23,8 +23,9 @@ def waterfall(
     x: str = "step",
     y: str = "amount",
     totals: Collection[str] = ("previous", "current"),
+    height: float = 7.4,
 ) -> Figure:
-    """``frame``: one row a step, in order. ``x``: the step's word; ``y``: its signed amount.
+    """``frame``: one row a step, in order. ``x``: the step's word; ``y``: its signed amount; ``height``: in cm.
 
     Steps named in ``totals`` stand on the ground with their own amount; the others hang where the last one ended.
     Where the steps would be slivers beside the totals, these are cut at the foot, and a note says so.
@@ -32,7 +33,7 @@ def waterfall(
     frame = frame.dropna(subset=[y])
     if frame.empty:
         return style.blank(book)
-    drawn, axes = style.figure(7.4)
+    drawn, axes = style.figure(height)
     level, ends, tops = 0.0, list[float](), list[float]()
     for place, (word, amount) in enumerate(zip(frame[x], frame[y].astype(float), strict=True)):
         total = word in totals

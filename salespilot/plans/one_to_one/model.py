@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from salespilot.conventions import parameter, threshold
-from salespilot.finding import Finding, Reason
+from salespilot.finding import Finding, Reason, Severity
 from salespilot.fitness import Needs
 
 NAME = "one_to_one"
@@ -23,6 +23,18 @@ Results = Mapping[str, tuple[Any, Sequence[Finding]]]
 """What the reports it uses found: name -> (Result, findings); those that the data cannot feed are missing."""
 
 Figures = Mapping[str, float | int | str | None]
+
+CODES: Mapping[str, tuple[str, Severity]] = {
+    "T08-R1": ("fewer_actions", Severity.ALERT),
+    "T08-R2": ("ask_first", Severity.ALERT),
+    "T08-R3": ("joint_visit", Severity.WATCH),
+    "T08-R4": ("career", Severity.WATCH),
+    "T08-R5": ("train", Severity.WATCH),
+    "T08-R6": ("no_signal", Severity.GOOD),
+    "T08-R7": ("ask_evidence", Severity.WATCH),
+    "T08-R8": ("capture", Severity.ALERT),
+}
+"""Each rule, its code and its gravity."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,25 @@ class Result:
         "commitments_due",
         "commitments_late",
     )
+
+    @property
+    def pace_told(self) -> tuple[str, ...]:
+        """The sentences on pace: what was sold, and the target where there is one."""
+        if self.pace is None:
+            return ()
+        return ("pace_sales", "pace_target") if self.said.get("target") else ("pace_sales",)
+
+    @property
+    def gap_told(self) -> tuple[str, ...]:
+        """The sentence on the gap: its lever, or that none is demonstrated."""
+        if self.levers is None:
+            return ()
+        return ("lever_told",) if self.lever else ("lever_none",)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of the rules T08-R1 to R8."""
+        return tuple(code for code, _ in CODES.values())
 
 
 class NotComputable(Exception):

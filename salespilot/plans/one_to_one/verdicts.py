@@ -9,7 +9,7 @@ import pandas as pd
 
 from salespilot.finding import Finding, Severity
 from salespilot.plans.one_to_one.facts import QUALITY, VOLUME
-from salespilot.plans.one_to_one.model import NAME, Result, Thresholds
+from salespilot.plans.one_to_one.model import CODES, NAME, Result, Thresholds
 
 Rules = dict[str, Mapping[str, Any]]
 RUNNING = 2
@@ -17,17 +17,6 @@ RUNNING = 2
 
 OWNED = ("T08-R3", "T08-R5", "T08-R7", "T08-R8")
 """Rules whose action the salesperson takes on; the manager's own are the others."""
-
-CODES: Mapping[str, tuple[str, Severity]] = {
-    "T08-R1": ("fewer_actions", Severity.ALERT),
-    "T08-R2": ("ask_first", Severity.ALERT),
-    "T08-R3": ("joint_visit", Severity.WATCH),
-    "T08-R4": ("career", Severity.WATCH),
-    "T08-R5": ("train", Severity.WATCH),
-    "T08-R6": ("no_signal", Severity.GOOD),
-    "T08-R7": ("ask_evidence", Severity.WATCH),
-    "T08-R8": ("capture", Severity.ALERT),
-}
 
 
 def judge(
