@@ -459,6 +459,14 @@ def test_placebos_never_meet_a_contest():
     assert result.key_figures["placebo_p"] == pytest.approx((1 + better) / (1 + len(result.placebos)))
 
 
+def test_a_year_known_only_by_the_contest_gives_no_effect():
+    """A contest that fills the last block of months but for those of other contests cannot be judged."""
+    sold = ledger(Dataset.from_frames({"sales_lines": sales(24, noise=0.05)}, as_of="2024-12-31"))
+    start, end = date(2024, 9, 1), date(2024, 11, 30)
+    assert effect.measured(sold, start, end, 28, 28) is not None
+    assert effect.measured(sold, start, end, 28, 28, [(date(2024, 1, 1), date(2024, 8, 31))]) is None
+
+
 def test_slots_fall_on_the_same_dates_each_year():
     slots = effect.cut(date(2025, 9, 15), date(2025, 11, 30), 28, 40, date(2023, 1, 1), date(2026, 6, 30))
     assert slots.loc[slots["kind"] == "during", "start"].min() == date(2025, 9, 15)

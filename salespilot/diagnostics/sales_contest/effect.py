@@ -166,6 +166,10 @@ def measured(
     freedom = int(outside.sum()) - int(np.linalg.matrix_rank(design[outside]))
     if freedom < LEAST_FREEDOM:
         return None
+    # What is expected of a slot must follow from those outside: a year known only by the contest says nothing.
+    known = design[outside]
+    if not np.allclose(design[inside] @ weights @ known, design[inside], atol=1e-6):
+        return None
     part = amounts.sum(axis=0) / amounts.sum()
     # Months are compared as they are, unless counting working days halves what is left unexplained of them.
     rests = []
