@@ -647,8 +647,9 @@ def test_no_sale_at_all():
 
 
 def fires(findings, line) -> bool:
+    """Whether an alert or a watch of the rule names the subject."""
     subject = (line["rule"], line["subject_kind"], line["subject_id"])
-    return any((f.rule, f.subject_kind, f.subject_id) == subject for f in findings)
+    return any((f.rule, f.subject_kind, f.subject_id) == subject for f in findings if f.severity is not Severity.GOOD)
 
 
 def label(line) -> str:
@@ -663,6 +664,21 @@ def test_planted_truths_are_found(demo, line):
 @pytest.mark.parametrize("line", TRUTHS.get("decoy", []), ids=label)
 def test_decoys_are_not_flagged(demo, line):
     assert not fires(demo[1], line)
+
+
+@pytest.mark.parametrize("variant", TRUTHS.get("variant", []), ids=lambda variant: variant["name"])
+def test_variants(make_demo, variant):
+    dataset = Dataset.from_frames(make_demo.frames(7, variant=variant["name"]), as_of=variant.get("as_of", AS_OF))
+    findings = steering.findings(steering.compute(dataset))
+    assert all(fires(findings, line) for line in variant.get("truth", []))
+    assert not any(fires(findings, line) for line in variant.get("decoy", []))
+
+
+@pytest.mark.skipif("parameters" not in TRUTHS, reason="nothing is planted yet")
+def test_the_planted_indicator_is_found_with_its_lead(demo):
+    planted, table = TRUTHS["parameters"], demo[0].indicators.set_index("kpi")
+    assert table["verdict"][planted["leading_indicator"]] == "leading"
+    assert table["lag_months"][planted["leading_indicator"]] == planted["lead_months"]
 
 
 def test_the_demo_is_whole(demo):

@@ -85,7 +85,7 @@ def milestones(dataset: Dataset, book: Book, needed: float, thresholds: Threshol
     days = pd.to_timedelta(table["stage_code"].map(left).astype(float), unit="D")
     table["last_useful_date"] = (pd.Timestamp(book.until) - days).dt.normalize()
     as_of = pd.Timestamp(dataset.as_of)
-    table["is_passed"] = table["last_useful_date"] < as_of
+    table["is_passed"] = table["last_useful_date"] <= as_of  # the as-of day is over
     table["weeks_left"] = ((table["last_useful_date"] - as_of).dt.days / 7).clip(lower=0.0)
     seen = book.closed[book.closed["amount"] > 0]
     recent = seen[seen["created_date"] >= as_of - pd.DateOffset(years=2)]

@@ -205,7 +205,7 @@ def _effort(result: Result, th: Thresholds) -> Iterator[Finding]:
     if result.entities is not None and subject != "rep":
         table = result.entities[(result.entities["entity_kind"] == "rep") & ~result.entities["is_ramping"]]
         far = table[table["required_pace_ratio"] > th.effort_unreal].sort_values("gap", ascending=False)
-        for row in far.to_dict("records"):
+        for row in far.head(th.named).to_dict("records"):
             own = {"name": row["entity_name"], "ratio": row["required_pace_ratio"], "gap": row["gap"]}
             own |= {"target": row["target"], "landing": row["landing_p50"]}
             rows.append(("rep", row["entity_id"], "rep_effort_unreal", own))
