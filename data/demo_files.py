@@ -86,11 +86,11 @@ EXPORTS = (
         "home_postcode": "CP domicile", "ramp_months": "Mois de montée en charge",
     }, "Les douze commerciaux : une est partie en cours de route, une vient d’arriver, une est à temps partiel.",
         {"role": {"Grands comptes": "kam", "Itinérant": "field", "Sédentaire": "inside", "Conquête": "hunter"}}),
-    Export("activities", "activites.csv", {
+    Export("activities", "activites_{year}.csv", {
         "activity_id": "Réf", "rep_id": "Commercial", "customer_id": "Code client", "opportunity_id": "Affaire",
         "type": "Type", "planned_date": "Prévu le", "done_date": "Fait le", "status": "État",
         "duration_min": "Durée (min)", "travel_min": "Trajet (min)", "outcome": "Résultat",
-    }, "Agenda commercial.",
+    }, "Agenda commercial, un fichier par an.",
         {"type": {"Visite": "visit", "Démonstration": "demo", "Appel abouti": "call_connected",
                   "Tentative": "call_attempt", "Courriel": "email", "Visio": "remote_meeting", "Devis": "quote",
                   "Salon": "event", "Administratif": "admin", "Formation": "training", "Déplacement": "travel"},
@@ -185,7 +185,9 @@ EXPORTS = (
     Export("contests", "challenges.csv", {
         "contest_id": "Code", "name": "Challenge", "start_date": "Début", "end_date": "Fin", "metric": "Indicateur",
         "score_rule": "Règle", "winners": "Gagnants", "budget": "Budget",
-    }, "Challenges commerciaux.", {"score_rule": {"Progression": "lift", "Écart réduit": "zscore"}}),
+    }, "Challenges commerciaux.",
+        {"score_rule": {"Progression": "lift", "Écart réduit": "zscore", "Taux d’atteinte": "attainment",
+                        "Points": "points"}}),
     Export("contest_participants", "challenges_participants.csv", {
         "contest_id": "Code", "rep_id": "Code commercial", "baseline": "Référence", "sigma": "Variabilité",
         "result": "Résultat",
@@ -319,6 +321,7 @@ class Spoilt:
         kinds[kind] = kinds.get(kind, 0) + number
 
 
+SPOILT_AGENDA = 2025  # the year whose agenda holds a few bad rows
 DUPLICATED = 4  # whole lines of 2025 that the ERP wrote twice
 INTERCOMPANY_LINES = 6  # in each of 2025 and 2026
 UNREADABLE = (("12O50,00", 12050.0), ("#VALEUR!", 8430.0))  # what the cell shows, what it was
@@ -450,6 +453,15 @@ def write(tables: Mapping[str, pd.DataFrame], folder: Path, seed: int) -> Spoilt
                 spoilt.count("customers", "total")
             _write_xlsx(exports / export.file, export, frame, total)
             spoilt.rows_written[export.file] = len(frame) + (total is not None)
+        elif export.table == "activities":
+            day = frame["done_date"].fillna(frame["planned_date"])
+            of_year = pd.Series([d.year for d in day], frame.index)
+            for year in sorted(of_year.unique()):
+                rows = _rows(frame[of_year == year], export)
+                rows = _spoil_others(export, rows, spoilt) if year == SPOILT_AGENDA else rows
+                name = export.file.format(year=year)
+                _write_csv(exports / name, header, rows, export.encoding)
+                spoilt.rows_written[name] = len(rows)
         else:
             rows = _spoil_others(export, _rows(frame, export), spoilt)
             _write_csv(exports / export.file, header, rows, export.encoding)

@@ -16,11 +16,20 @@ FAMILIES = {  # family: gross margin rate
     "Filtration": 0.35, "Vérins et distributeurs": 0.27, "Outillage": 0.33, "Prestations d’atelier": 0.42,
 }  # fmt: skip
 PRODUCTS_PER_FAMILY = 9
+LINES_AN_INVOICE = 0.35  # on average, besides the first
 CREDIT_SHARE = 0.02  # invoices of ordinary customers that get a credit note
 REBATE_RATE = 0.012  # year-end rebate of the largest customers, on the calendar year
 REBATED_ABOVE = 250_000
 PRICE_RISE = 1.03  # each January, in list prices
-CONTEST_LIFT, CONTEST_DIP = 1.12, 0.90  # sales moved by the contest of autumn 2025, and lost after it
+# What two contests did to sales, as factors by interval. CH25P created sales; CH25 moved them: what customers
+# held back before it and what is missing after it make up for what was sold during it. CH24 changed nothing.
+CONTEST_CREATED = ((date(2025, 3, 3), date(2025, 5, 30), 1.18),)
+CONTEST_MOVED = (
+    (date(2025, 8, 18), date(2025, 9, 14), 0.95),
+    (date(2025, 9, 15), date(2025, 11, 30), 1.14),
+    (date(2025, 12, 1), date(2026, 1, 15), 0.75),
+)
+CONTEST_DISCOUNT = 0.05  # more discount on the invoices of CH25: T04-R7
 COUNTER_SALES = 3  # lines without customer
 ORPHAN_LINES = 2  # lines of a code that no file knows
 ORPHAN_CODE = "099999"
@@ -52,9 +61,8 @@ def _order_days(account: Account, rng: np.random.Generator) -> list[date]:
 
 
 def _season(day: date) -> float:
-    contest = CONTEST_LIFT if date(2025, 9, 15) <= day <= date(2025, 11, 30) else 1.0
-    dip = CONTEST_DIP if date(2025, 12, 1) <= day <= date(2026, 1, 15) else 1.0
-    return SEASON[day.month - 1] * contest * dip
+    effects = [f for first, last, f in (*CONTEST_CREATED, *CONTEST_MOVED) if first <= day <= last]
+    return SEASON[day.month - 1] * float(np.prod(effects))
 
 
 def _pieces(account: Account, seed: int) -> Iterator[_Piece]:
@@ -121,7 +129,7 @@ def sales_lines(seed: int) -> pd.DataFrame:
         piece, (start, _) = made[i]
         a = piece.account
         cut = 1 if piece.doc_type != "invoice" or (a.project and piece.day == a.project[0]) else 0
-        count = cut or 1 + int(rng.poisson(min(1.3, abs(piece.amount) / 2500)))
+        count = cut or 1 + int(rng.poisson(min(LINES_AN_INVOICE, abs(piece.amount) / 5000)))
         parts = rng.dirichlet(np.full(count, 2.5)) if count > 1 else np.ones(1)
         cents = np.floor(parts * piece.amount * 100).astype(int)
         cents[-1] += round(piece.amount * 100) - cents.sum()
@@ -140,7 +148,10 @@ def sales_lines(seed: int) -> pd.DataFrame:
                 price = (8 + 37 * number) * PRICE_RISE ** (piece.day.year - 2023)
                 sign = 1 if piece.doc_type == "invoice" else -1
                 quantity = float(sign * max(1, round(abs(amount) / price)))
-                discount = round(max(0.0, amount) * float(rng.choice([0, 0.03, 0.05, 0.08, 0.12])), 2)
+                given = float(rng.choice([0, 0.03, 0.05, 0.08, 0.12]))
+                first, last, _ = CONTEST_MOVED[1]
+                given += CONTEST_DISCOUNT if first <= piece.day <= last else 0.0
+                discount = round(max(0.0, amount) * given, 2)
                 slope = 0.04 if a.cell[0] == "a" else 0.0  # large customers pay less
                 rate = FAMILIES[family] - slope + float(rng.normal(0, 0.025))
             rows.append(

@@ -161,6 +161,33 @@ def at_work(rep_id: str, day: date) -> bool:
     return rep_id != "R12" or day <= LEFT_ON
 
 
+ABSENT = {5: 2, 7: 4, 8: 9, 12: 4}  # usual days of leave by month; up to two more at random, in every month
+
+
+@cache
+def absences(seed: int) -> frozenset[tuple[str, date]]:
+    """Salesperson and day of every absence on a working day: August from the 3rd on, December and July at the end."""
+    rng = stream(seed, "absences")
+    away = set()
+    for rep in REP_IDS:
+        for month in months(START, 42):
+            worked = [d for d in days(month, month_end(month)) if is_working(d) and at_work(rep, d)]
+            count = min(len(worked), ABSENT.get(month.month, 0) + int(rng.integers(0, 3)))
+            if month.month in (7, 12):
+                chosen = worked[-count:] if count else []
+            elif month.month == 8:
+                chosen = [d for d in worked if d.day >= 3][:count]
+            else:
+                chosen = [worked[int(i)] for i in rng.choice(len(worked), count, replace=False)] if count else []
+            away |= {(rep, d) for d in chosen}
+    return frozenset(away)
+
+
+def at_desk(rep_id: str, day: date, seed: int) -> bool:
+    """Whether the salesperson works on that day: employed, a working day, not away."""
+    return is_working(day) and at_work(rep_id, day) and (rep_id, day) not in absences(seed)
+
+
 # --- accounts -------------------------------------------------------------------------------------------------------
 
 
@@ -333,7 +360,9 @@ PORTFOLIOS = {"R01": 18, "R02": 38, "R03": 38, "R04": 36, "R05": 34, "R06": 38, 
 INSIDE_CELLS = ("c3", "c?", "b3", "p3")  # what the inside salesperson R09 holds
 LATE = 9  # ordinary customers silent for twice to three times their usual gap
 UNSEEN_BY_R07 = 0.36  # share of R07's portfolio without any contact
+NOWHERE = "000183"  # a customer to visit whose place nobody wrote down
 GROUPS = 16  # besides the planted one
+MANY_ORDERS = ("R02", 1.8)  # whose ordinary customers order more often, so smaller: T02-R3
 
 _KINDS = ("Ateliers", "Mécanique", "Usinages", "Fonderie", "Chaudronnerie", "Laiterie", "Papeterie", "Scierie",
           "Carrières", "Tôlerie", "Forges", "Minoterie", "Plasturgie", "Hydraulique", "Emboutissage", "Câblerie",
@@ -551,12 +580,20 @@ def _christen(accounts: list[Account], seed: int) -> list[Account]:
     return [replace(a, name=f"{names[i]} {rng.choice(_FORMS)}") for i, a in enumerate(accounts)]
 
 
+def _more_orders(account: Account) -> Account:
+    regular = not account.planted and account.first == START and account.last == AS_OF and account.orders > 0
+    if account.rep != MANY_ORDERS[0] or not regular:
+        return account
+    return replace(account, orders=round(account.orders * MANY_ORDERS[1]))
+
+
 @cache
 def accounts(seed: int) -> tuple[Account, ...]:
     """Customers, then prospects, sorted by id."""
     ordinary = _deal_out(_ordinary(seed), seed)
     customers = _make_late(_leave_unseen(_group([*PLANTED, *ordinary], seed), seed), seed)
     everyone = _settle_near_cuts(customers + _prospects(seed))
+    everyone = [_more_orders(a) for a in everyone]
     everyone = sorted(everyone, key=lambda a: (a.status == "prospect", a.customer_id))
     return tuple(_own(a, seed) for a in _christen(everyone, seed))
 
@@ -592,6 +629,9 @@ def customers(seed: int) -> pd.DataFrame:
                 "legacy_unit": f"Agence {'Rhône' if TEAMS.get(a.rep) == 'EST' else 'Loire'}",
             }
         )
+    for row in rows:
+        if row["customer_id"] == NOWHERE:
+            row.update(postcode=None, lat=None, lon=None)
     rows.append(
         {**rows[0], "customer_id": INTERCOMPANY, "name": "Ferrandière Logistique SAS", "parent_customer_id": None,
          "legal_id": "000512348", "is_intercompany": True, "channel": "interne"}
