@@ -194,6 +194,14 @@ def scored() -> pd.DataFrame:
     return frame.assign(predictive_gain=gains, why="proven", hours_to_collect=[0, 12.5] * 4, level="activity")
 
 
+def agenda() -> pd.DataFrame:
+    start = pd.date_range("2026-01-05", periods=len(NAMES), freq="23D")
+    frame = pd.DataFrame({"name": NAMES, "start_date": start, "due_date": start + pd.Timedelta(days=70)})
+    frame.loc[2, "due_date"] = pd.NaT
+    states = ["in_progress", "planned", "done", "planned"] * 2
+    return frame.assign(status=states, progress=[0.5, 0.0, 1.0, None] * 2, owner=NAMES[::-1])
+
+
 FORMS = {
     "bars": (charts.bars, customers, {"x": "net_revenue", "y": "name", "reference": 5000, "reference_label": "today"}),
     "bars with intervals": (
@@ -253,6 +261,12 @@ FORMS = {
     "funnel": (charts.funnel, chain, {"side": ("rank", "point_value")}),
     "funnel without more": (charts.funnel, chain, {"low": None, "high": None}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
+    "gantt": (
+        charts.gantt,
+        agenda,
+        {"y": "name", "colour": "status", "note": "owner", "today": pd.Timestamp("2026-03-01"), "limit": 6},
+    ),
+    "gantt without more": (charts.gantt, agenda, {"y": "name", "colour": "status", "progress": None}),
     "histogram": (charts.histogram, customers, {"x": "coverage_rate", "reference": 1.3, "reference_label": "today"}),
     "histogram without more": (charts.histogram, customers, {"x": "net_revenue"}),
     "limits": (charts.limits, trials, {}),

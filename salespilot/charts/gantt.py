@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from salespilot.charts import style
 from salespilot.phrasebook import Phrasebook
 
-MONTHS_SHOWN = 10
+MONTHS_SHOWN = 6
 
 
 @style.form
@@ -30,10 +30,10 @@ def gantt(
     progress: str | None = "progress",
     note: str | None = None,
     today: date | None = None,
-    limit: int = 30,
+    limit: int = 24,
 ) -> Figure:
-    """``frame``: one row an action, in order, at most ``limit``. ``y``: its name; ``start``, ``end``: dates; ``colour``: its
-    state, in the order of ``colour_order``; ``progress``: the share done, drawn as a dark line in the bar; ``note``: a
+    """``frame``: one row an action, at most ``limit``. ``y``: its name; ``start``, ``end``: dates; ``colour``: its
+    state, in the order of ``colour_order``; ``progress``: the share done, a white line in the bar; ``note``: a
     short word after the bar, such as its owner. ``today``: a line across. Rows without both dates are left out.
     """
     frame = frame.dropna(subset=[start, end])
@@ -41,18 +41,18 @@ def gantt(
     frame = frame.head(limit).reset_index(drop=True)
     if frame.empty:
         return style.blank(book)
-    drawn, axes = style.figure(1.8 + 0.52 * max(len(frame), 2))
+    drawn, axes = style.figure(1.9 + 0.44 * max(len(frame), 2))
     begins = mdates.date2num(frame[start])
     ends = np.maximum(mdates.date2num(frame[end]), begins + 3)
     states = frame[colour].astype(str)
-    order = [*colour_order, *(word for word in states.unique() if word not in colour_order)]
-    order = [word for word in order if (states == word).any()]
-    colours = {word: style.LADDER[place % len(style.LADDER)] for place, word in enumerate([*colour_order, *order])}
+    every = [*colour_order, *(word for word in states.unique() if word not in colour_order)]
+    colours = {word: style.LADDER[place % len(style.LADDER)] for place, word in enumerate(every)}
+    order = [word for word in every if (states == word).any()]
     places = np.arange(len(frame))
     axes.barh(places, ends - begins, left=begins, height=0.62, color=[colours[word] for word in states])
     if progress and progress in frame:
         done = frame[progress].astype(float).fillna(0.0).clip(0, 1).to_numpy()
-        for place in np.flatnonzero(done > 0):
+        for place in np.flatnonzero(done > 0).tolist():
             reach = begins[place] + done[place] * (ends[place] - begins[place])
             axes.plot([begins[place], reach], [place, place], color="white", linewidth=2.2, solid_capstyle="butt")
     low, high = float(begins.min()), float(ends.max())
