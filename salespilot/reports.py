@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-from salespilot.diagnostics import abc_cross_matrix, data_fitness, forecast_accuracy, portfolio_review
+from salespilot.diagnostics import (
+    abc_cross_matrix,
+    data_fitness,
+    dynamic_steering,
+    forecast_accuracy,
+    portfolio_alignment,
+    portfolio_review,
+)
 
 REPORTS: Mapping[str, ModuleType] = MappingProxyType(
-    {module.NAME: module for module in (data_fitness, portfolio_review, abc_cross_matrix, forecast_accuracy)}
+    {
+        module.NAME: module
+        for module in (
+            data_fitness,
+            portfolio_review,
+            abc_cross_matrix,
+            portfolio_alignment,
+            dynamic_steering,
+            forecast_accuracy,
+        )
+    }
 )

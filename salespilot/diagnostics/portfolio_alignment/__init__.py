@@ -132,6 +132,7 @@ def _sizes(dataset: Dataset, frame: pd.DataFrame, team: pd.DataFrame, reasons: d
         "assumed_capacity_count": int((~team["has_capacity"]).sum()),
         "account_count": int((~frame["is_reserve"]).sum()),
         "reserve_count": int(frame["is_reserve"].sum()),
+        "house_count": int(frame["is_house"].sum()),
         "orphan_count": int((frame["owner_id"].isna() & ~frame["is_reserve"]).sum()),
         "unplaced_count": int(frame["lat"].isna().sum()),
         "department_count": int((frame["basis"] == "department").sum()),
@@ -153,7 +154,7 @@ def _nearest(away: np.ndarray, customers: pd.Index) -> pd.Series:
 
 
 def _reserve(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = ["name", "cell", "status", "potential_accessible", "owner_id", "reserve_reason"]
+    columns = ["name", "cell", "status", "net_revenue", "potential_accessible", "owner_id", "reserve_reason"]
     return frame.loc[frame["is_reserve"], columns].rename_axis("customer_id").reset_index()
 
 

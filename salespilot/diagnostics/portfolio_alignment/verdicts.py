@@ -207,6 +207,11 @@ def _places(result: Result) -> Iterator[Finding]:
     if not result.key_figures["is_separating"] and result.key_figures["account_count"]:
         buyers = {"n": int(result.accounts["net_revenue"].gt(0).sum())}
         yield Finding(NAME, "T03-R0", "low_concentration", Severity.WATCH, "company", "all", values=buyers)
+    house = result.reserve[result.reserve["reserve_reason"] == "house"]
+    if len(house):
+        revenue, total = float(house["net_revenue"].sum()), float(result.accounts["net_revenue"].clip(lower=0).sum())
+        sold = {"n": len(house), "revenue": revenue, "share": revenue / total if total > 0 else 0.0}
+        yield Finding(NAME, "T03-R0", "house", Severity.WATCH, "company", "all", values=sold)
     visited = result.unplaced[result.unplaced["f2f_per_year"] > 0]
     if len(visited):
         values = {"n": len(visited), "of": result.key_figures["account_count"], "first": visited["name"].iloc[0]}

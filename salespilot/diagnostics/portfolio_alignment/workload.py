@@ -22,7 +22,7 @@ def accounts(dataset: Dataset) -> pd.DataFrame:
     """Every customer and prospect that counts, by customer_id: cell, revenue, potential, owner, place, policy.
 
     ``owner_id`` is missing where nobody in post holds it; ``is_separating``: classes mean something (the same in every
-    row).
+    row). ``is_house``: buys, and nobody ever held it or sold to it (a shop's or web site's customer).
     """
     sales = attributed(dataset.mart("customer_sales"))
     frame, _ = classified(dataset, dataset.window, sales)
@@ -43,8 +43,20 @@ def accounts(dataset: Dataset) -> pd.DataFrame:
     owners = attributed(dataset.owners).reindex(frame.index)
     is_gone = owners["is_orphan"].astype("boolean").fillna(False).astype(bool)
     frame["owner_id"] = owners["rep_id"].where(~is_gone)
+    frame["is_house"] = frame["is_buyer"] & ~frame.index.isin(_ever_held(dataset))
+    if frame["owner_id"].isna().all():
+        frame["is_house"] = False  # nobody is known to hold anything: all is to be attributed
     frame["group_id"] = groups(frame.index, frame["parent_customer_id"])
     return frame.join(places.located(dataset))
+
+
+def _ever_held(dataset: Dataset) -> pd.Index:
+    """Customers that some salesperson held or sold to one day."""
+    held = dataset.sql(
+        "select customer_id from customer_assignments union "
+        "select customer_id from sales_lines where rep_id_booked is not null"
+    )
+    return pd.Index(held["customer_id"].dropna(), dtype=object)
 
 
 def groups(customers: pd.Index, parent: pd.Series) -> pd.Series:
@@ -63,7 +75,8 @@ def groups(customers: pd.Index, parent: pd.Series) -> pd.Series:
 
 
 def with_reserve(frame: pd.DataFrame, people: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
-    """The accounts with is_reserve and reserve_reason: prospects without known potential, or beyond what can be held.
+    """The accounts with is_reserve and reserve_reason: prospects without known potential, or beyond what can be held;
+    and house accounts, which are served without a salesperson.
 
     Kept are the biggest potentials, ``prospects_per_fte`` a full-time salesperson.
     """
@@ -72,10 +85,10 @@ def with_reserve(frame: pd.DataFrame, people: pd.DataFrame, thresholds: Threshol
     room = int(thresholds.prospects_per_fte * people["fte"].sum())
     ranked = frame[prospect & ~unknown].sort_index().sort_values("potential_accessible", ascending=False, kind="stable")
     beyond = pd.Series(frame.index.isin(ranked.index[room:]), index=frame.index)
-    reason = np.select([unknown, beyond], ["unknown_potential", "beyond_capacity"], "")
-    return frame.assign(
-        is_reserve=unknown | beyond, reserve_reason=pd.Series(reason, index=frame.index).replace("", None)
-    )
+    house = frame["is_house"]
+    why = pd.Series(np.select([house, unknown, beyond], ["house", "unknown_potential", "beyond_capacity"], ""))
+    reason = why.replace("", None).set_axis(frame.index)
+    return frame.assign(is_reserve=house | unknown | beyond, reserve_reason=reason)
 
 
 def durations(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
