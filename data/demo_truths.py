@@ -367,6 +367,32 @@ def _known() -> dict[str, dict[str, object]]:
 
 
 # by report: truths, decoys, variants
+PAC_TRUTHS: tuple[Line, ...] = (
+    ("T05-R1", "kpi", "pac_rule_1", "most actions start in busy months or at their end"),
+    ("T05-R1", "kpi", "pac_rule_5", "five actions have neither start nor aim"),
+    ("T05-R1", "kpi", "pac_rule_9", "two reviews of three are late"),
+    ("T05-R1", "kpi", "pac_rule_10", "half of the open actions have no stop rule"),
+    ("T05-R2", "company", "all", "no plan that the hours allow closes a gap of a tenth of the target"),
+    ("T05-R4", "intervention", "ACT011", "68 % done, due since May"),
+    ("T05-R4", "intervention", "ACT021", "40 % done when two thirds of the time are gone"),
+    ("T05-R4", "intervention", "ACT025", "half done, due since November"),
+    ("T05-R4", "intervention", "ACT035", "69 % done, due since March"),
+    ("T05-R4", "intervention", "ACT039", "30 % done when two thirds of the time are gone"),
+    ("T05-R7", "intervention", "ACT018", "nobody owns it"),
+    ("T05-R7", "intervention", "ACT023", "its owner R12 left in February"),
+    ("T05-R7", "intervention", "ACT029", "nobody owns it"),
+    ("T05-R7", "intervention", "ACT033", "nobody owns it"),
+    ("T05-R7", "intervention", "ACT035", "its owner R12 left in February"),
+)
+PAC_DECOYS: tuple[Line, ...] = (
+    ("T05-R1", "kpi", "pac_rule_2", "targets of the company, teams and people add up and were set in time"),
+    ("T05-R4", "intervention", "ACT028", "due since January but 80 % done: 20 points late, no more"),
+    ("T05-R4", "intervention", "ACT006", "91 % done"),
+    ("T05-R4", "intervention", "ACT036", "on pace"),
+    ("T05-R4", "intervention", "ACT034", "dropped: decided against, not late"),
+    ("T05-R5", "intervention", "ACT039", "began in March: too early to judge"),
+    ("T05-R7", "intervention", "ACT001", "owned by R09"),
+)
 PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]]] = {
     "portfolio_review": (PORTFOLIO_TRUTHS, PORTFOLIO_DECOYS, PORTFOLIO_VARIANTS),
     "abc_cross_matrix": (MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
@@ -376,6 +402,7 @@ PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]
     "dynamic_steering": (STEERING_TRUTHS, STEERING_DECOYS, STEERING_VARIANTS),
     "sales_cycle": (CYCLE_TRUTHS, CYCLE_DECOYS, CYCLE_VARIANTS),
     "forecast_accuracy": (FORECAST_TRUTHS, FORECAST_DECOYS, ()),
+    "pac_preparation": (PAC_TRUTHS, PAC_DECOYS, ()),
 }
 
 
