@@ -224,6 +224,20 @@ def test_judgements_must_rise(judgement):
         response.judged(*judgement)
 
 
+def test_judgements_make_curves_and_an_allocation():
+    thresholds = alignment.Thresholds(response_a=(0.6, 1.15, 1.4), response_b=(0.9, 1.01, 1.05))
+    now = {"a": 5000.0, "b": 300.0}
+    dataset = opened(now, reps=salespeople("R1", "R2"), customer_assignments=held(dict.fromkeys(now, "R1")))
+    made = alignment.compute(dataset, thresholds=thresholds)
+    assert made.responses.set_index("revenue_class")["sales_double"]["A"] == pytest.approx(1.235, abs=5e-4)
+    planned = made.allocation.set_index("revenue_class")
+    assert planned["visits_over_today"]["A"] > 1 > planned["visits_over_today"]["B"]
+    assert planned["hours_planned"].sum() <= planned["hours"].sum() + 1e-6
+    for wrong in ((0.6, 1.15), (0.6, 0.9, 1.4)):
+        with pytest.raises(SettingError, match="response_a"):
+            alignment.compute(dataset, thresholds=alignment.Thresholds(response_a=wrong))
+
+
 def test_a_curve_is_fitted_where_history_shows_one_and_only_there():
     rng = np.random.default_rng(1)
     calls = rng.uniform(0.2, 3, 200)

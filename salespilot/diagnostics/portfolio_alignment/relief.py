@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot.cells import attributed, years
+from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.portfolio_alignment.model import Thresholds
 from salespilot.diagnostics.portfolio_alignment.response import Curve, allocate, fitted, judged
@@ -75,7 +76,7 @@ def responses(
         given = getattr(thresholds, f"response_{name.lower()}")
         curve: Curve | None = None
         if given:
-            curve = judged(*(float(value) for value in given))
+            curve = _judged(name, given)
         elif history is not None:
             own = history[history["revenue_class"] == name]
             tried = max(tried, len(own))
@@ -95,6 +96,17 @@ def responses(
         reason = Reason("no_response" if history is not None else "no_response_history", {"n": tried})
         return None, {}, reason
     return pd.DataFrame(rows, columns=[*columns, "sales_saturated", "p_value"]), curves, None
+
+
+def _judged(name: str, given: tuple[float, ...]) -> Curve:
+    try:
+        none, half_more, saturated = (float(value) for value in given)
+        return judged(none, half_more, saturated)
+    except (TypeError, ValueError) as error:
+        where = (
+            f"response_{name.lower()}: three numbers such as 0.6, 1.15, 1.4 (sales without visits, with half as many"
+        )
+        raise SettingError(f"{where} more, with any, over today's), not {given!r}: {error}") from error
 
 
 def _history(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame | None:
