@@ -26,6 +26,8 @@ from salespilot.diagnostics.forecast_accuracy.persons import biases
 from salespilot.diagnostics.sales_contest import Thresholds as ContestThresholds
 from salespilot.diagnostics.sales_contest.effect import measured
 from salespilot.diagnostics.sales_contest.ledger import Ledger
+from salespilot.plans import pac_preparation
+from salespilot.plans.pac_preparation import impact
 
 SEED = 20260630
 SMALL = 5
@@ -290,12 +292,64 @@ def drawn_deals(rng: np.random.Generator, count: int = 500) -> pd.DataFrame:
     return frame.assign(end_days=days, seen_days=np.minimum(days, left), outcome=outcome)
 
 
+def plans(rounds: int = 200) -> list[Row]:
+    """Actions whose effect is known, on drawn customers: how often the action plan calls them effective.
+
+    300 customers of very unequal size who drift on their own, buy some months and not others, and share a season and
+    shocks; 1 to 25 are targeted, picked at random or among those whose sales had just fallen most. True effects: none
+    (at most 1 in 10 may be called effective) and +40 % on 25 customers over nine months (power, for information).
+    """
+    rows = []
+    for count, after, how in ((1, 6, "any"), (4, 6, "any"), (25, 9, "any"), (4, 6, "fallen"), (25, 9, "fallen")):
+        called = _effective(rounds, count, after, how, 0.0)
+        name = f"plan without effect, {count} customers, {how}"
+        rows.append(Row(name, "called effective", called, "<= 10 %", called <= 0.10))
+    return [*rows, Row("plan, +40 % on 25 customers", "called effective", _effective(rounds, 25, 9, "any", 0.4))]
+
+
+def _effective(rounds: int, count: int, after: int, how: str, lift: float) -> float:
+    """Share of drawn plans called effective, of those that can be measured."""
+    rng, thresholds = np.random.default_rng(SEED), pac_preparation.Thresholds(effect_draws=1000)
+    called = measured = 0
+    for turn in range(rounds):
+        amount = _customers(rng, 300, 12 + after)
+        halves = {"early": amount[:, :6].sum(axis=1), "late": amount[:, 6:12].sum(axis=1)}
+        before = pd.DataFrame(halves, [str(n) for n in range(len(amount))])
+        if how == "any":
+            chosen = rng.choice(len(amount), count, replace=False)
+        else:
+            big = np.argsort(-before.sum(axis=1).to_numpy())[:150]
+            chosen = big[np.argsort((before["late"] / before["early"].clip(lower=1)).to_numpy()[big])[:count]]
+        amount[chosen, 12:] *= 1 + lift
+        own = [str(n) for n in chosen]
+        alike, pairs = impact.matched(before, pd.Series("", before.index), own, set(own), thresholds)
+        if not alike:
+            continue
+        rows = [int(n) for n in alike]
+        found = impact.effect(amount[rows], amount[pairs.astype(int)], 12, thresholds, turn)
+        measured += 1
+        called += found.interval(thresholds.effect_interval)[0] > 0
+    return called / max(measured, 1)
+
+
+def _customers(rng: np.random.Generator, count: int, months: int) -> np.ndarray:
+    """Monthly sales of drawn customers: size, own drift, shared season and shocks, months without an order."""
+    size = rng.lognormal(8, 1, (count, 1))
+    drift = np.cumsum(rng.normal(0, rng.uniform(0, 0.06), (count, months)), axis=1)
+    season = 1 + 0.3 * np.sin(2 * np.pi * np.arange(months) / 12 + rng.uniform(0, 6))
+    shocks = np.cumsum(rng.normal(0, 0.02, months))
+    noise = rng.normal(0, rng.uniform(0.2, 0.6), (count, months))
+    buys = rng.random((count, months)) < rng.uniform(0.3, 1, (count, 1))
+    return np.asarray(size * np.exp(drift + shocks + noise) * season * buys)
+
+
 CHECKS: Mapping[str, Callable[[], list[Row]]] = {
     "forecasters": forecasters,
     "landings": landings,
     "m3_landings": m3_landings,
     "chances": chances,
     "contests": contests,
+    "plans": plans,
 }
 
 
