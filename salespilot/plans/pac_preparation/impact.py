@@ -96,7 +96,7 @@ def matched(
     if len(free) < thresholds.controls:
         return nobody
     size, ids = np.log1p(free.clip(lower=0).to_numpy(dtype=float)), free.index.to_numpy()
-    own = np.log1p(before.reindex(targets).fillna(0.0).clip(lower=0).to_numpy(dtype=float))
+    own = np.log1p(before.reindex(pd.Index(targets)).fillna(0.0).clip(lower=0).to_numpy(dtype=float))
     roles = role.reindex(free.index).to_numpy()
     kept, picks = [], []
     for target, place in zip(targets, own, strict=True):
