@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from demo_crm import opportunities
+from demo_crm import QUOTE_FOLLOW_UP, opportunities
 from demo_sales import sales_lines
 from demo_world import (
     AS_OF,
@@ -47,6 +47,7 @@ STRETCHED = ("R03", 1.50)  # official target far above what the cells can give: 
 REACHABLE = ("R02", 0.93)  # at pace with its target, while its activity falls: T07-R4
 CAPTURE = {"a1": 0.10, "b1": 0.15, "c1": 0.10}  # share of headroom that the cell rules expect
 TARGET_GROWTH = 1.02
+PILLARS = {"plan": 3.7, "means": 2.3, "steering": 3.1}  # what salespeople think of each, 1 to 5
 SKILLS = ("preparation", "discovery", "offer", "negotiation", "closing", "follow_up")
 
 
@@ -280,7 +281,9 @@ def interventions() -> pd.DataFrame:
          "definition_break"),
         ("I3", date(2025, 1, 2), "EST", "Échange de douze clients entre R02 et R03", "revenue", None, "change"),
         ("I4", date(2025, 9, 15), "company", "Challenge d’automne", "revenue", "up", "change"),
-        ("I5", date(2025, 10, 1), "company", "Relance de tout devis sous sept jours", "win_rate", "up", "change"),
+        ("I7", date(2025, 5, 5), "company", "Argumentaire imprimé remis à chaque visite", "avg_order_value", "up",
+         "change"),
+        ("I5", QUOTE_FOLLOW_UP[1], "company", "Relance de tout devis sous sept jours", "win_rate", "up", "change"),
         ("I6", date(2026, 3, 1), "OUEST", "Départ d’un commercial, reprise partielle", "revenue", "down", "change"),
     ]  # fmt: skip
     columns = ["intervention_id", "date", "scope", "description", "metric", "expected_direction", "kind"]
@@ -334,7 +337,7 @@ def contest_prizes() -> pd.DataFrame:
 
 
 def rep_assessments(seed: int) -> pd.DataFrame:
-    """Table ``rep_assessments``: manager and self, every January, 1 to 5."""
+    """Table ``rep_assessments``: manager and self, every January, 1 to 5; in 2026 the three pillars too, self only."""
     rng = stream(seed, "assessments")
     rows = []
     for year in (2025, 2026):
@@ -345,6 +348,11 @@ def rep_assessments(seed: int) -> pd.DataFrame:
                 level = 2 if (rep, skill) == ("R06", "negotiation") else int(np.clip(rng.normal(3.4, 0.8), 1, 5))
                 rows.append((rep, date(year, 1, 15), "manager", skill, level))
                 rows.append((rep, date(year, 1, 15), "self", skill, int(np.clip(level + rng.integers(-1, 2), 1, 5))))
+    rng = stream(seed, "pillars")
+    for rep in (r for r in REP_IDS if at_work(r, date(2026, 1, 15))):
+        for pillar, level in PILLARS.items():
+            rating = int(np.clip(round(float(rng.normal(level, 0.7))), 1, 5))
+            rows.append((rep, date(2026, 1, 15), "self", pillar, rating))
     return pd.DataFrame(rows, columns=["rep_id", "date", "assessor", "skill_code", "rating"])
 
 

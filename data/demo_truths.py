@@ -311,6 +311,28 @@ CONTEST_VARIANTS: tuple[Variant, ...] = (
      (("T04-R8", "contest", "all", "never three contests in twelve months"),)),
 )  # fmt: skip
 
+IMPROVEMENT_TRUTHS: tuple[Line, ...] = (
+    ("T06-R1", "rep", "R03", "sells a quarter more a day than before: customers were swapped in January 2025"),
+    ("T06-R2", "kpi", "revenue_per_day", "steady, and an eighth below its target"),
+    ("T06-R4", "intervention", "I5", "every quote called back: offers accepted go from 62 to 90 %, and stay there"),
+    ("T06-R5", "intervention", "I7", "orders are no larger a year later"),
+)
+IMPROVEMENT_DECOYS: tuple[Line, ...] = (
+    ("T06-R1", "rep", "R04", "steady"),
+    ("T06-R4", "intervention", "I1", "outside event"),
+    ("T06-R4", "intervention", "I2", "definition changed"),
+    ("T06-R4", "intervention", "I6", "four months are too few"),
+    ("T06-R4", "intervention", "I7", "no effect"),
+    ("T06-R5", "intervention", "I1", "outside event"),
+    ("T06-R5", "intervention", "I2", "definition changed"),
+    ("T06-R5", "intervention", "I5", "worked"),
+    ("T06-R5", "intervention", "I6", "four months are too few"),
+)
+IMPROVEMENT_VARIANTS: tuple[Variant, ...] = (
+    ("reachable", "revenue targets of 2026 at 80 %", (),
+     (("T06-R2", "kpi", "revenue_per_day", "steady above its target"),)),
+)  # fmt: skip
+
 # how a variant is to be read, where not at the usual date with default parameters
 READ_AT = {"year_end": date(2025, 12, 7)}
 READ_WITH: dict[str, dict[str, str]] = {
@@ -399,6 +421,7 @@ PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]
     "activity_productivity": (ACTIVITY_TRUTHS, ACTIVITY_DECOYS, ()),
     "portfolio_alignment": (ALIGNMENT_TRUTHS, ALIGNMENT_DECOYS, ALIGNMENT_VARIANTS),
     "sales_contest": (CONTEST_TRUTHS, CONTEST_DECOYS, CONTEST_VARIANTS),
+    "continuous_improvement": (IMPROVEMENT_TRUTHS, IMPROVEMENT_DECOYS, IMPROVEMENT_VARIANTS),
     "dynamic_steering": (STEERING_TRUTHS, STEERING_DECOYS, STEERING_VARIANTS),
     "sales_cycle": (CYCLE_TRUTHS, CYCLE_DECOYS, CYCLE_VARIANTS),
     "forecast_accuracy": (FORECAST_TRUTHS, FORECAST_DECOYS, ()),

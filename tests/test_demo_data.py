@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 sys.path.insert(0, str(DATA))
 
+import demo_agenda as agenda  # noqa: E402
+import demo_crm as crm  # noqa: E402
+import demo_sales as sales  # noqa: E402
 import demo_truths  # noqa: E402
+import demo_world as world  # noqa: E402
 import make_demo  # noqa: E402
 
 from salespilot.tables import TABLES  # noqa: E402
@@ -472,3 +476,113 @@ def test_lost_deals(tables):
     same_day = lost.groupby(["rep_id", "closed_date"]).size()
     assert same_day.idxmax()[0] == "R03"
     assert same_day.max() >= 20
+
+
+# --- premises of the reports on deals, people and effort --------------------------------------------------------------
+
+
+def test_deals_hold_the_traps(tables):
+    """Born won, skipped, gone back, reopened, zero amounts, changed at signature, late, in dollars, handed on."""
+    deals = tables["opportunities"].set_index("opportunity_id")
+    events = tables["opportunity_events"].sort_values(["event_ts", "event_id"], kind="stable")
+    order = tables["stages"].set_index("stage_code")["stage_order"]
+    moves = events[events["field"] == "stage"]
+    first = moves.groupby("opportunity_id")["new_value"].first()
+    assert (first == "GAG").sum() == len(crm.BORN_WON)
+    steps = (moves["new_value"].map(order) - moves["old_value"].map(order)).where(moves["new_value"] != "PER")
+    assert (steps[moves["new_value"] != "GAG"] > 1).sum() > 20
+    assert (steps < 0).sum() > 20
+    assert (moves["old_value"] == "PER").sum() == len(crm.REOPENED)
+    assert (deals["amount"] == 0).sum() == len(crm.ZERO_AMOUNT) + len(crm.ZEROED)
+    signed = moves[moves["new_value"] == "GAG"].set_index("opportunity_id")["event_ts"].dt.date
+    changed = events[events["field"] == "amount"].set_index("opportunity_id")["event_ts"].dt.date
+    assert (changed == signed.reindex(changed.index)).sum() > 20
+    is_open = deals["status"] == "open"
+    assert (pd.to_datetime(deals.loc[is_open, "expected_close_date"]) < AS_OF).sum() > 5
+    assert deals.loc[crm.IN_DOLLARS, "currency"] == "USD"
+    assert set(deals.loc[deals["status"] == "won", "competitor"].dropna()) == set(filter(None, crm.COMPETITORS))
+    handed = events[(events["field"] == "owner") & (events["old_value"] == "R12")]
+    assert len(handed)
+    assert set(handed["new_value"]) == {"R11"}
+    assert tables["quotes"]["is_latest"].mean() < 0.75
+
+
+def test_deals_of_the_late_variant(tables):
+    late = make_demo.frames(7, variant="late_losses")
+    for frames, is_late in ((tables, False), (late, True)):
+        moves = frames["opportunity_events"][lambda t: t["field"] == "stage"]
+        died = moves[moves["new_value"] == "PER"]["old_value"]
+        assert (died.isin(["J4", "J5"]).mean() > 0.6) == is_late
+        assert (died.isin(["J4", "J5"]).mean() < 0.3) != is_late
+        said = frames["opportunities"]["loss_reason_code"].value_counts(normalize=True)
+        assert (said["sans décision"] > 0.45) == is_late
+        assert (said["prix"] > 0.45) != is_late
+        pushed = frames["opportunity_events"]["field"].eq("close_date").sum() / len(frames["opportunities"])
+        assert (pushed > 0.5) != is_late
+        assert (pushed < 0.15) == is_late
+
+
+def test_calls_and_visits(tables, premises):
+    """One salesperson hardly reaches anybody, one games calls, one sees visits fall through, one went quiet."""
+    acts = premises.acts
+    talked = acts[(acts["type"] == "call_connected") & (acts["duration_min"] >= 0.5)].groupby("rep_id").size()
+    rate = talked / (talked + acts[acts["type"] == "call_attempt"].groupby("rep_id").size())
+    assert rate["R07"] < 0.25
+    assert rate.drop(["R07", "R08", "R11", "R12"]).between(0.30, 0.42).all()
+    gamed = acts[(acts["type"] == "call_connected") & (acts["duration_min"] < 0.5)].groupby("rep_id").size()
+    assert gamed.idxmax() == agenda.GAMED_CALLS[0]
+    assert gamed.max() > 100
+    set_up = tables["activities"][lambda t: t["type"].isin(FACE) & (t["status"] != "planned")]
+    honoured = (set_up["status"] == "done").groupby(set_up["rep_id"]).mean()
+    assert honoured["R10"] < 0.76
+    assert honoured.drop("R10").min() > 0.88
+    admin = acts[acts["type"] == "admin"].groupby("rep_id")["duration_min"].sum()
+    assert admin["R04"] > 3 * admin.drop("R04").max()
+    rep, since, _ = agenda.QUIET_WEEKS
+    own = acts[acts["rep_id"] == rep].groupby(acts["day"] >= pd.Timestamp(since)).size()
+    assert own[True] / 10 < 0.35 * own[False] / 42
+
+
+def test_visits_lead_sales(tables):
+    lines = tables["sales_lines"]
+    sold = lines.groupby([d.replace(day=1) for d in lines["invoice_date"]])["amount_net"].sum().to_numpy()
+    done = tables["activities"][lambda t: t["type"].isin(FACE) & (t["status"] == "done")]
+    seen = done.groupby([d.replace(day=1) for d in done["done_date"]]).size().to_numpy()
+    swings = [np.log(x) - np.tile(np.log(x).reshape(3, 12).mean(axis=0), 3) for x in (seen, sold)]
+    correlation = [np.corrcoef(swings[0][: 36 - lag], swings[1][lag:])[0, 1] for lag in range(5)]
+    assert int(np.argmax(correlation)) == agenda.LEADS_BY
+    assert max(correlation) > 0.7
+
+
+def test_contests_created_and_moved_sales(tables):
+    lines = tables["sales_lines"].assign(day=lambda t: pd.to_datetime(t["invoice_date"]))
+    daily = lines.groupby("day")["amount_net"].sum()
+
+    def sold(first: str, last: str) -> float:
+        return float(daily[first:last].sum())
+
+    created = sold("2025-03-03", "2025-05-30") / np.mean(
+        [sold("2024-03-04", "2024-05-31"), sold("2026-03-02", "2026-05-29")]
+    )
+    assert created > 1.08
+    during = sold("2025-09-15", "2025-11-30") / sold("2024-09-15", "2024-11-30")
+    after = sold("2025-12-01", "2026-01-15") / sold("2024-12-01", "2025-01-15")
+    assert during > 1.05 > 0.9 > after
+    invoiced = lines[lines["amount_net"] > 0]
+    inside = invoiced["day"].between("2025-09-15", "2025-11-30")
+    given = [
+        invoiced.loc[part, "discount"].sum() / invoiced.loc[part, "amount_net"].sum() for part in (inside, ~inside)
+    ]
+    assert given[0] - given[1] == pytest.approx(sales.CONTEST_DISCOUNT, abs=0.015)
+
+
+def test_places(tables):
+    """Every customer but one has a place; two groups at least are split over salespeople."""
+    people = tables["customers"].set_index("customer_id")
+    assert list(people.index[people["postcode"].isna() & people["lat"].isna()]) == [world.NOWHERE]
+    owners = tables["customer_assignments"][lambda t: t["valid_to"].isna() & (t["role"] == "owner")]
+    owner = owners.set_index("customer_id")["rep_id"]
+    group = people["parent_customer_id"].fillna(pd.Series(people.index, people.index))
+    spread = owner.groupby(group.reindex(owner.index)).nunique()
+    assert {"000308", "000489"} <= set(spread.index[spread > 1])
+    assert spread["000301"] == 1
