@@ -31,7 +31,7 @@ TASK_OF_LEVER = {
 }  # fmt: skip
 SERIES_MONTHS = 24
 SALES_SERIES = ("revenue_per_day", "orders_per_day", "avg_order_value")
-BLANK_LINES = 2
+BLANK, BLANK_LINES = "\u00a0", 2
 
 
 def compute(
@@ -154,7 +154,7 @@ def _sheet(
     for name in ("attainment", "target_probability"):
         if figures[name] is None:
             missing.setdefault(name, missing.get("pace", Reason("no_target_of_own")))
-    blank = [""] * (thresholds.actions_most * BLANK_LINES)
+    blank = [BLANK] * (thresholds.actions_most * BLANK_LINES)
     decisions = pd.DataFrame(dict.fromkeys(("decided_what", "decided_means", "decided_when", "decided_proof"), blank))
     return Result(
         pace=pace, levers=steps, series=series, deals=deals, customers=customers, commitments=own, meetings=met,

@@ -108,7 +108,7 @@ class Result:
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
 
     deal_columns = (
-        "name", "stage", "amount", "win_probability", "why", "next_step_date", "expected_close_date",
+        "name", "stage", "amount", "win_probability", "why", "expected_close_date",
     )  # fmt: skip
     customer_columns = ("customer_name", "why", "net_revenue", "headroom", "gap_ratio", "last_order_date")
     commitment_columns = ("decided_on", "title", "due_date", "progress", "commitment_state")
@@ -128,7 +128,12 @@ class Result:
         """The sentences on pace: what was sold, and the target where there is one."""
         if self.pace is None:
             return ()
-        return ("pace_sales", "pace_target") if self.said.get("target") else ("pace_sales",)
+        return ("pace_target",) if self.said.get("target") else ("pace_sales",)
+
+    @property
+    def commitments_told(self) -> tuple[str, ...]:
+        """The sentence on what was kept of what came due."""
+        return () if self.commitments is None else ("commitments_told",)
 
     @property
     def gap_told(self) -> tuple[str, ...]:
@@ -139,8 +144,9 @@ class Result:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of the rules T08-R1 to R8."""
-        return tuple(code for code, _ in CODES.values())
+        """The codes of the rules shown beside the facts: not those that a fact already tells."""
+        told = {"T08-R3", "T08-R7"} if self.facts else set()
+        return tuple(code for rule, (code, _) in CODES.items() if rule not in told)
 
 
 class NotComputable(Exception):
