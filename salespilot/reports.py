@@ -12,6 +12,7 @@ from salespilot.diagnostics import (
     forecast_accuracy,
     portfolio_alignment,
     portfolio_review,
+    sales_contest,
 )
 
 REPORTS: Mapping[str, ModuleType] = MappingProxyType(
@@ -22,6 +23,7 @@ REPORTS: Mapping[str, ModuleType] = MappingProxyType(
             portfolio_review,
             abc_cross_matrix,
             portfolio_alignment,
+            sales_contest,
             dynamic_steering,
             forecast_accuracy,
         )

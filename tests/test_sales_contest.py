@@ -574,7 +574,7 @@ def test_lines_that_name_nobody_still_tell_what_the_contest_did():
     lines = sales(38, changed={f"2025-{m:02d}": 1.2 for m in (9, 10, 11)}, noise=1e-6).drop(columns="rep_id_booked")
     result, _ = made("2026-02-28", {"sales_lines": lines, "contests": PAST})
     assert result.not_computable["hope_index"].code == "no_salesperson"
-    assert result.articles == ("article_absent",)
+    assert result.articles == ("article_past",)
     assert result.key_figures["net_share"] > 0.05
 
 

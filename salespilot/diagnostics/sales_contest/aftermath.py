@@ -121,11 +121,13 @@ def pulled_deals(dataset: Dataset, start: date, end: date) -> tuple[int, int] | 
     return int(row["won"]), int(row["later"])
 
 
-def prize_shares(known: Sequence[Contest], sold: Ledger, ranked: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def prize_shares(
+    known: Sequence[Contest], sold: Ledger, ranked: dict[str, pd.DataFrame], winners: dict[str, int]
+) -> pd.DataFrame:
     """One row a contest over: contest_id, date (end), participant_count, winner_count, top_seller_prizes (share won by
     the quarter of participants who sold most in the 12 months before).
 
-    ``ranked``: contest_id -> everyone by place.
+    ``ranked``: contest_id -> everyone by place; ``winners``: contest_id -> how many won.
     """
     rows = []
     for contest in known:
@@ -137,8 +139,8 @@ def prize_shares(known: Sequence[Contest], sold: Ledger, ranked: dict[str, pd.Da
         best = (
             {ids[i] for i in np.argsort(-volume, kind="stable")[: max(round(len(ids) / 4), 1)]} if len(ids) else set()
         )
-        winners = contest.winners or max(len(ids) // 3, 1)
-        won = [rep for rep, place in zip(table["rep_id"], table["place"], strict=True) if place <= winners]
+        count = winners[contest.contest_id]
+        won = [rep for rep, place in zip(table["rep_id"], table["place"], strict=True) if place <= count]
         share = len(best.intersection(won)) / len(won) if won else np.nan
         rows.append((contest.contest_id, pd.Timestamp(contest.end), len(ids), len(won), share))
     columns = ["contest_id", "end_date", "participant_count", "winner_count", "top_seller_prizes"]

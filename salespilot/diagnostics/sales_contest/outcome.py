@@ -41,7 +41,7 @@ def judged(
     # Months around every contest are lost to what is usual: four weeks on either side are enough of them.
     spans = [(contest.start - th.before_days * DAY, contest.end + th.after_days * DAY) for contest in known]
     periods = [(contest.start, contest.end) for contest in known]
-    rows, ranked = [], {}
+    rows, ranked, winners = [], {}, {}
     for contest in over:
         sold = portfolios(dataset, contest, "revenue")
         everyone = company_ledger(dataset)
@@ -55,6 +55,7 @@ def judged(
         order = _final(dataset, contest, people, known, th)
         if order is not None:
             ranked[contest.contest_id] = order
+            winners[contest.contest_id] = winner_count(contest, len(people), th)
         actual, expected = found.phase("during") if found else (np.nan, np.nan)
         rows.append(
             {
@@ -67,13 +68,11 @@ def judged(
         if contest.contest_id == last.contest_id:
             _measure(dataset, last, own, found, sold, ids, rival, spans, periods, after, th, report)
             if order is not None:
-                count = winner_count(last, len(people), th)
-                shown = running.shown(order, count, rep)
-                report.frames["podium"] = shown
+                report.frames["podium"] = running.shown(order, winners[last.contest_id], rep)
     table = pd.DataFrame(rows)
     sold = ledger(dataset)
     if len(table) and sold is not None:
-        prizes = aftermath.prize_shares(over, sold, ranked)
+        prizes = aftermath.prize_shares(over, sold, ranked, winners)
         table = table.merge(
             prizes[["contest_id", "end_date", "winner_count", "top_seller_prizes"]], on="contest_id", how="left"
         )

@@ -12,6 +12,7 @@ from salespilot.diagnostics.sales_contest.model import Figures, Thresholds
 from salespilot.finding import Value
 
 NAMES = 12
+PROPOSED = "proposed_contest"
 
 
 def terms(
@@ -22,9 +23,9 @@ def terms(
     people = list(started.entrants.rep_name) if started is not None else []
     prizes = _prize(contest, started, cost)
     words: dict[str, Value] = {
-        "contest_id": contest.contest_id, "contest_label": contest.name or contest.contest_id, "phase": contest.phase,
+        "contest_id": contest.contest_id, "contest_label": _label(contest), "phase": contest.phase,
         "is_told": bool(figures.get("told_baselines")), "has_unequal_prizes": not contest.has_equal_prizes,
-        "last_id": last.contest_id if last else None, "last_label": (last.name or last.contest_id) if last else None,
+        "last_id": last.contest_id if last else None, "last_label": _label(last) if last else None,
         "contest_name": contest.name, "contest_start": contest.start, "contest_end": contest.end,
         "contest_days": contest.days, "working_days": worked_between(dataset, contest.start, contest.end),
         "metric": contest.metric, "rule": started.rule if started else contest.rule,
@@ -37,6 +38,10 @@ def terms(
         "cycle": figures.get("cycle_days"),
     }  # fmt: skip
     return words
+
+
+def _label(contest: Contest) -> str:
+    return contest.name or (PROPOSED if contest.is_drawn_up else contest.contest_id)
 
 
 def _part(cost: pd.DataFrame | None, part: str) -> float | None:
@@ -55,8 +60,8 @@ def _prize(contest: Contest, started: Launch | None, cost: pd.DataFrame | None) 
 def articles(contest: Contest, started: Launch | None, words: dict[str, Value]) -> tuple[str, ...]:
     """The keys of the wording of the ten articles: object, people, period, measure, scoring, prizes, tie, absence,
     publication, data."""
-    if started is None or contest.phase == "after":
-        return ("article_absent" if started is None else "article_past",)
+    if contest.phase == "after" or started is None:
+        return ("article_past" if contest.phase == "after" else "article_absent",)
     named = "people_named" if len(started.entrants.rep_name) <= NAMES else "people_counted"
     is_ranking = started.rule != "objective"
     prizes = "prizes_objective" if not is_ranking else "prizes_equal" if contest.has_equal_prizes else "prizes_ranked"
