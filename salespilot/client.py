@@ -24,7 +24,12 @@ LANGUAGES = ("fr", "en")
 FORMATS = ("csv", "xlsx", "parquet", "jsonl", "json")
 ORDERS = ("dmy", "mdy", "ymd")
 HINTS = ("format", "encoding", "separator", "decimal", "date_order", "header_row", "sheet", "model")
-SOURCE_KEYS = ("table", "files", "sql", "url", "query", "preset", "duplicates", "columns", "formats", "values", *HINTS)
+STATES = ("snapshot", "changed_at")
+SOURCE_KEYS = (
+    *("table", "files", "sql", "url", "query", "preset", "duplicates", "columns", "formats", "values"),
+    *STATES,
+    *HINTS,
+)
 
 
 class ClientError(ValueError):
@@ -39,6 +44,9 @@ class Source:
     ``sql``      a query over the exports, each a view named after its file's stem.
     ``url``      a SQLAlchemy URL whose ``${NAME}`` come from the environment, with its ``query``.
     ``columns``  standard column -> header, or SQL expression over headers.
+    ``snapshot``   of a list of deals exported again and again: the column that dates each export, or "file" where
+                   the date is in the files' names.
+    ``changed_at``  of a list of deals with one row a change: the column that dates each change.
     ``formats``  standard column -> how its values are written: ``dmy``, a strptime format, a decimal mark.
     ``values``   standard column -> translation of its values.
     ``hints``    the reading options given (see HINTS); what is absent is found out.
@@ -51,6 +59,8 @@ class Source:
     query: str | None = None
     preset: str | None = None
     duplicates: str = "keep"
+    snapshot: str | None = None
+    changed_at: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -274,6 +284,16 @@ def _source(entry: _Reader) -> Source:
     hints = {key: entry.get(key, int if key == "header_row" else str) for key in HINTS if key in entry.values}
     entry.get("format", str, None, FORMATS)
     _check_hints(entry, hints)
+    snapshot, changed_at = (entry.get(key, str) for key in STATES)
+    for key in STATES:
+        if key in entry.values and name != "opportunities":
+            raise entry.fail(key, "only a list of deals (table opportunities) is rebuilt from its states")
+    if snapshot and changed_at:
+        raise entry.fail(
+            "snapshot", "give either snapshot (dated exports of the list) or changed_at (one row a change)"
+        )
+    if snapshot == "file" and (sql or url):
+        raise entry.fail("snapshot", "a query has no file name: name the column that dates each export")
     return Source(
         table=name,
         files=tuple(files),
@@ -282,6 +302,8 @@ def _source(entry: _Reader) -> Source:
         query=query,
         preset=entry.get("preset", str),
         duplicates=entry.get("duplicates", str, "keep", ("keep", "drop")),
+        snapshot=snapshot,
+        changed_at=changed_at,
         columns=_by_column(entry, "columns", name, str),
         formats=_by_column(entry, "formats", name, str),
         values=_by_column(entry, "values", name, dict),

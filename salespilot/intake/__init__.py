@@ -9,13 +9,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from salespilot.client import Client
-from salespilot.intake import cache, checks, corrections, keys, rejects, signs, typing
+from salespilot.intake import cache, checks, corrections, events, keys, rejects, signs, snapshots, typing
 from salespilot.intake.assemble import Assembly, Part, ordered
 from salespilot.intake.conserve import sift
 from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
@@ -89,9 +90,12 @@ def _read(
     size = sum(path.stat().st_size for path in gathered.digests)
     with _connect(work, size) as connection:
         assemblies = _assemblies(connection, gathered, reader, databases, wanted, issues)
+        rebuilt = False
         for table, assembly in assemblies.items():
             signs.settle(assembly)
+            events.settle(assembly, client.sources)
             keys.settle(assembly)
+            rebuilt = snapshots.settle(assembly, events.LOG in assemblies) or rebuilt
             _leave_group(assemblies, assembly)
             path = assembly.finish(tables)
             if path is not None:
@@ -100,6 +104,8 @@ def _read(
             issues += [*assembly.issues, *assembly.rejects.issues]
             listed += assembly.listed
         issues += checks.check(connection, client, gathered.exported_on, assemblies)
+        if rebuilt:
+            written[events.LOG], columns[events.LOG] = snapshots.write(connection, tables)
     rejects.write(tables / REJECTS, listed)
     made = Intake(
         name, tables, written, columns, tuple(counts), tuple(issues), gathered.unmatched, gathered.exported_on
@@ -143,39 +149,48 @@ def _assemblies(
         else:
             exports = reader.exports(feed, issues)
         if exports:
-            part = _part(connection, feed, exports, number, wanted, used)
+            part = _part(connection, reader.client, feed, exports, number, wanted, used, gathered.exported_on)
             parts.setdefault(feed.source.table, []).append(part)
     issues += corrections.unmatched(wanted, used)
     blocked = {issue.table for issue in issues if issue.effect == "blocks"}
-    return {name: Assembly(connection, TABLES[name], parts[name], name in blocked) for name in ordered(parts)}
+    sources = reader.client.sources
+    tables = {name: snapshots.assembled(TABLES[name], sources) for name in ordered(parts)}
+    return {name: Assembly(connection, table, parts[name], name in blocked) for name, table in tables.items()}
 
 
 def _part(
     connection: Any,
+    client: Client,
     feed: Feed,
     exports: list[Export],
     number: int,
     wanted: tuple[corrections.Correction, ...],
     used: set[int],
+    exported_on: date,
 ) -> Part:
     """What one source gives; adds to ``used`` the lines of the corrections that found their row."""
-    table = TABLES[feed.source.table]
-    originals, copies = _without_copies(exports)
+    table = snapshots.dated(TABLES[feed.source.table], client.sources)
+    originals, copies = _without_copies(exports, feed)
     relation = relate(connection, f"source_{number}", originals)
-    scope = Scope(connection, table, feed.source, relation, feed.place)
-    reading = typing.read(scope, feed.columns(relation.headers))
+    scope = Scope(connection, table, events.followed(feed.source, relation, connection), relation, feed.place)
+    reading = typing.read(scope, {**feed.columns(relation.headers), **snapshots.moments(feed.source)})
+    reading = snapshots.with_moment(scope, reading, exported_on)
     reading, found = corrections.apply(scope, reading, wanted, relation.record_key if table.made_key else None)
     used |= found
     reading = signs.with_kind(scope, reading)
     return Part(feed.source, relation, reading, sift(connection, table, relation, reading.plans), copies)
 
 
-def _without_copies(exports: list[Export]) -> tuple[list[Export], tuple[tuple[Export, Export], ...]]:
-    """The files of a source, and apart those that are byte for byte another one: (copy, original)."""
+def _without_copies(exports: list[Export], feed: Feed) -> tuple[list[Export], tuple[tuple[Export, Export], ...]]:
+    """The files of a source, and apart those that are byte for byte another one: (copy, original).
+
+    A list exported twice on different days is no copy: it says that nothing changed.
+    """
     originals: dict[object, Export] = {}
     copies = []
     for export in exports:
-        key = (export.sha256, export.layout.sheet, export.layout.model)
+        day = snapshots.file_day(export, feed.place) if feed.source.snapshot == "file" else None
+        key = (export.sha256, export.layout.sheet, export.layout.model, day)
         original = originals.setdefault(key, export)
         if original is not export:
             copies.append((export, original))

@@ -41,6 +41,9 @@ intercompany               -                                count sales lines to
 doc_type_derived           rule (sign, prefix)              no column says which lines are credit notes
 credit_sign_negated        columns                          count credit notes, all positive: negated
 credit_sign_mixed          -                                count positive credit notes among negative ones, as they are
+history_rebuilt            lists, day, last_date            count changes found between dated lists of deals
+deals_left_out             share, opportunity_id            count open deals that the later lists no longer hold
+other_fields               -                                count changes of fields that no report follows, set aside
 correction_applied         key, old, new, reason            one value of corrections.csv
 correction_unmatched       key, new, line                   no row has this key
 -------------------------  ------------------------------------------------------------------------------------------
