@@ -130,5 +130,5 @@ class Result:
         """The weeks of the salespeople whose activity signals, else of the first few."""
         if self.weeks is None or self.alerts is None:
             return None
-        chosen = self.alerts["rep_id"].head(4)
-        return self.weeks[self.weeks["rep_id"].isin(chosen)]
+        weeks = self.weeks.set_index("rep_id")
+        return weeks.loc[self.alerts["rep_id"].head(4)].reset_index()
