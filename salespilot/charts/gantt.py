@@ -15,6 +15,7 @@ from salespilot.charts import style
 from salespilot.phrasebook import Phrasebook
 
 MONTHS_SHOWN = 6
+STATES = (style.INK, style.PALE, style.GREY, style.GOLD, style.WARM)
 
 
 @style.form
@@ -46,7 +47,7 @@ def gantt(
     ends = np.maximum(mdates.date2num(frame[end]), begins + 3)
     states = frame[colour].astype(str)
     every = [*colour_order, *(word for word in states.unique() if word not in colour_order)]
-    colours = {word: style.LADDER[place % len(style.LADDER)] for place, word in enumerate(every)}
+    colours = {word: STATES[place % len(STATES)] for place, word in enumerate(every)}
     order = [word for word in every if (states == word).any()]
     places = np.arange(len(frame))
     axes.barh(places, ends - begins, left=begins, height=0.62, color=[colours[word] for word in states])

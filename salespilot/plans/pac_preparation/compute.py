@@ -70,7 +70,7 @@ def compute(
         "candidate_count": len(pool), "lever_count": len(levers), "decided_count": len(open_ones),
         "proposed_count": int(taken.sum()), "renounced_count": int((~taken).sum()),
         "renounced_amount": float(pool.loc[~taken & (pool["stake_kind"] == "gain"), "next_year"].sum()),
-        "weeks_left": max((end - pd.Timestamp(dataset.as_of)).days, 0) / 7,
+        "weeks_left": max(round((end - pd.Timestamp(dataset.as_of)).days / 7), 0),
     }  # fmt: skip
     frames["bridge"] = _bridge(short, pool[taken], open_ones)
     frames |= _activity(dataset, results, short, frames["load"], open_ones, pool[taken], figures)
@@ -306,7 +306,8 @@ def _seen_by(rep: str, frames: Frames, figures: Figures, short: Gap) -> None:
 def _explained(frames: Frames, figures: Figures, missing: Reasons, short: Gap) -> Reasons:
     """One reason at least for each frame and figure that is missing."""
     usual = {
-        "plan": "no_candidate", "renounced": "nothing_renounced", "candidates": "no_candidate", "levers": "no_lever",
+        "plan": "no_candidate", "proposed": "no_candidate", "judged": "too_early_all", "levers": "no_lever",
+        "renounced": "nothing_renounced", "candidates": "no_candidate",
         "progress": "nothing_due", "execution_rate": "nothing_due", "untouched": "no_potential_known",
         "unowned": "all_owned", "people": "nobody_in_post", "load": "period_over", "capacity_hours": "period_over",
         "gap": "no_rep_target", "plan_coverage": "no_gap",
@@ -314,6 +315,7 @@ def _explained(frames: Frames, figures: Figures, missing: Reasons, short: Gap) -
     empty = [name for name in Result.__dataclass_fields__ if name not in ("key_figures", "not_computable")]
     wanted = [name for name in empty if frames.get(name) is None]
     wanted += [name for name, value in figures.items() if value is None]
+    wanted += ["proposed", "judged"]
     for name in wanted:
         fallback = short.reason if name in ("needs", "bridge") and short.reason else None
         missing.setdefault(name, fallback or Reason(usual.get(name, "not_of_use")))

@@ -90,7 +90,7 @@ class Result:
     """
 
     plan_columns = (
-        "action_name", "target_name", "target_count", "owner_name", "origin", "stake_kind", "due_date", "hours_planned",
+        "action_name", "target_name", "target_count", "owner_name", "stake_kind", "due_date", "hours_planned",
         "contribution", "next_year",
     )  # fmt: skip
     sheet_columns = (
@@ -130,6 +130,14 @@ class Result:
     unowned: pd.DataFrame | None = None
     key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
+
+    @property
+    def proposed(self) -> pd.DataFrame | None:
+        """The actions that the plan proposes, those that bring most over a full year first; None without any."""
+        if self.plan is None:
+            return None
+        own = self.plan[self.plan["origin"] == "proposed"].sort_values("next_year", ascending=False, kind="stable")
+        return own if len(own) else None
 
     @property
     def judged(self) -> pd.DataFrame | None:
