@@ -415,6 +415,27 @@ PAC_DECOYS: tuple[Line, ...] = (
     ("T05-R5", "intervention", "ACT039", "began in March: too early to judge"),
     ("T05-R7", "intervention", "ACT001", "owned by R09"),
 )
+ONE_TO_ONE_TRUTHS: tuple[Line, ...] = (
+    ("T08-R3", "rep", "R03", "few orders a visit, visits as many as the peers'"),
+    ("T08-R4", "rep", "R08", "calls and mails stopped on 2026-04-20, and the rating in closing is good"),
+    ("T08-R5", "rep", "R11", "arrived in March 2026"),
+    ("T08-R7", "rep", "R03", "forecasts a quarter too high"),
+    ("T08-R7", "rep", "R10", "forecasts a fifth too low"),
+    ("T08-R8", "rep", "R05", "logs a fifth of what the team logs"),
+)
+ONE_TO_ONE_DECOYS: tuple[Line, ...] = (
+    ("T08-R1", "rep", "R07", "its commitments are not due yet"),
+    ("T08-R1", "rep", "R04", "one action, dropped by both: neither kept nor due"),
+    ("T08-R2", "rep", "R05", "logs too little for its effort to be judged"),
+    ("T08-R2", "rep", "R04", "few visits, but as many as it always made"),
+    ("T08-R4", "rep", "R07", "activity as usual"),
+    ("T08-R5", "rep", "R08", "part-time, not new"),
+    ("T08-R7", "rep", "R06", "wrong both ways"),
+    ("T08-R7", "rep", "R08", "nearly always above, by little"),
+    ("T08-R7", "rep", "R11", "four months are no evidence"),
+    ("T08-R8", "rep", "R08", "part-time: fewer activities, as many per hour of work"),
+    ("T08-R8", "rep", "R11", "arrived in March 2026"),
+)
 PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]]] = {
     "portfolio_review": (PORTFOLIO_TRUTHS, PORTFOLIO_DECOYS, PORTFOLIO_VARIANTS),
     "abc_cross_matrix": (MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
@@ -426,6 +447,7 @@ PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]
     "sales_cycle": (CYCLE_TRUTHS, CYCLE_DECOYS, CYCLE_VARIANTS),
     "forecast_accuracy": (FORECAST_TRUTHS, FORECAST_DECOYS, ()),
     "pac_preparation": (PAC_TRUTHS, PAC_DECOYS, ()),
+    "one_to_one": (ONE_TO_ONE_TRUTHS, ONE_TO_ONE_DECOYS, ()),
 }
 
 
