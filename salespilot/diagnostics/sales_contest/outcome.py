@@ -44,13 +44,14 @@ def judged(
     rows, ranked, winners = [], {}, {}
     for contest in over:
         sold = portfolios(dataset, contest, "revenue")
-        everyone = company_ledger(dataset)
-        if sold is None or everyone is None:
+        if sold is None:
             continue
         people = participants(dataset, contest, sold)
         ids = [rep_id for rep_id in people["rep_id"] if rep_id in sold.people]
         rival = [span for other, span in zip(known, spans, strict=True) if other.contest_id != contest.contest_id]
-        own = sold.only(ids) if ids else everyone
+        own = sold.only(ids) if ids else company_ledger(dataset)
+        if own is None:
+            continue
         found = effect.measured(own, contest.start, contest.end, th.before_days, after, rival)
         order = _final(dataset, contest, people, known, th)
         if order is not None:
