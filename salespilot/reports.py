@@ -14,6 +14,7 @@ from salespilot.diagnostics import (
     portfolio_review,
     sales_contest,
 )
+from salespilot.plans import pac_preparation
 
 REPORTS: Mapping[str, ModuleType] = MappingProxyType(
     {
@@ -26,6 +27,7 @@ REPORTS: Mapping[str, ModuleType] = MappingProxyType(
             sales_contest,
             dynamic_steering,
             forecast_accuracy,
+            pac_preparation,
         )
     }
 )

@@ -42,7 +42,7 @@ def gantt(
     frame = frame.head(limit).reset_index(drop=True)
     if frame.empty:
         return style.blank(book)
-    drawn, axes = style.figure(1.9 + 0.44 * max(len(frame), 2))
+    drawn, axes = style.figure(1.9 + 0.38 * max(len(frame), 2))
     begins = mdates.date2num(frame[start])
     ends = np.maximum(mdates.date2num(frame[end]), begins + 3)
     states = frame[colour].astype(str)

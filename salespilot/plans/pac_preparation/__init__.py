@@ -13,10 +13,7 @@ from salespilot.plans.pac_preparation.model import NAME, Parameters, Result, Thr
 __all__ = ["NAME", "NEEDS", "USES", "Parameters", "Result", "Thresholds", "compute", "findings", "people"]
 
 NEEDS: Needs = ("targets", "sales_lines")
-USES = (
-    "portfolio_review", "abc_cross_matrix", "activity_productivity", "portfolio_alignment", "sales_contest",
-    "dynamic_steering", "sales_cycle",
-)  # fmt: skip
+USES = ("portfolio_review", "abc_cross_matrix", "portfolio_alignment", "sales_contest", "dynamic_steering")
 
 
 def people(dataset: Dataset) -> list[str]:
