@@ -31,6 +31,7 @@ TASK_OF_LEVER = {
 }  # fmt: skip
 SERIES_MONTHS = 24
 SALES_SERIES = ("revenue_per_day", "orders_per_day", "avg_order_value")
+QUESTIONS = 6
 BLANK, BLANK_LINES = "\u00a0", 2
 
 
@@ -279,7 +280,7 @@ def _questions(
         asked.append("gap")
     asked += ["deals"] if deals is not None and len(deals) else []
     asked += ["customers"] if customers is not None and len(customers) else []
-    return pd.DataFrame({"question": [*asked, "next"]})
+    return pd.DataFrame({"question": [*asked[: QUESTIONS - 1], "next"]})
 
 
 def _number(value: Any) -> float | None:
