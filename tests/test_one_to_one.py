@@ -418,6 +418,8 @@ def test_alone_it_says_what_is_missing():
         assert name in result.not_computable
     assert (result.key_figures["style"], result.key_figures["style_confidence"]) == ("undetermined", "C")
     assert result.key_figures["facts"] == 0
+    assert result.rules == {}  # where nothing can be judged, the absence of signals is no good news
+    assert result.facts_told == ("facts_unknown",)
     books = [Phrasebook("one_to_one", language) for language in LANGUAGES]
     assert all(book.say(why.code, **why.values) for book in books for why in result.not_computable.values())
 

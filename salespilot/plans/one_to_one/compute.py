@@ -132,7 +132,17 @@ def _sheet(
         missing["tasks"] = Reason(f"style_{person['presence']}")
     effort = known.efforts.get(rep) if is_logging else None
     rules = judge(
-        person, met, lever, contribution, effort, styles, chosen, is_logging, known.biases.get(rep), thresholds
+        person,
+        met,
+        lever,
+        contribution,
+        effort,
+        styles,
+        chosen,
+        is_logging,
+        known.biases.get(rep),
+        thresholds,
+        is_known=steps is not None or series is not None or rep in known.biases,
     )
     figures: dict[str, float | int | str | None] = dict.fromkeys(FIGURES)
     figures |= {

@@ -53,7 +53,6 @@ class Thresholds:
     customers_shown: int = threshold(5, "customers", "as many as a meeting decides on", "S4")
     overdue_most: float = threshold(3.0, "times the mean gap", "a dormant customer is no more urgent for being older")
     actions_most: int = threshold(3, "actions", "more are not kept", "S4")
-    completion_good_share: float = threshold(0.80, "share of commitments due", "below, ask what stood in the way")
     completion_low_share: float = threshold(0.50, "share of commitments due", "below, twice running: fewer actions")
     commitments_days: int = threshold(365, "days", "older meetings teach nothing about today")
     competence_cases: int = threshold(30, "cases", "fewer say nothing about how a task is mastered")
@@ -129,6 +128,11 @@ class Result:
         if self.pace is None:
             return ()
         return ("pace_target",) if self.said.get("target") else ("pace_sales",)
+
+    @property
+    def facts_told(self) -> tuple[str, ...]:
+        """That nothing can be judged, where that is so."""
+        return () if self.facts or self.rules else ("facts_unknown",)
 
     @property
     def commitments_told(self) -> tuple[str, ...]:

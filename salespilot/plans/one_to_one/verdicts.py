@@ -30,11 +30,13 @@ def judge(
     is_logging: bool,
     bias: tuple[str, int] | None,
     thresholds: Thresholds,
+    is_known: bool = True,
 ) -> Rules:
     """Which rules hold for one salesperson, and what fills their sentences.
 
     ``effort`` is the effort against one's own usual level in words, None where it is not known; ``bias`` the verdict
-    on forecasts and the periods it rests on. Who is new gets R5 and R8 only, who leaves R1 and R6 to R8 only.
+    on forecasts and the periods it rests on; ``is_known``: something could be compared or charted, without which the
+    absence of signals says nothing. Who is new gets R5 and R8 only, who leaves R1 and R6 to R8 only.
     """
     rules: Rules = {}
     presence = person["presence"]
@@ -61,7 +63,7 @@ def judge(
             rules["T08-R4"] = {"task": high[0]}
     if not is_logging:
         rules["T08-R8"] = {}
-    elif presence != "new" and not chosen:
+    elif presence != "new" and not chosen and is_known:
         rules["T08-R6"] = {}
     return rules
 
