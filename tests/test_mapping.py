@@ -294,9 +294,9 @@ def test_salesforce_field_history_maps_straight():
 
 
 def test_presets_name_only_what_exists():
-    for name in ("salesforce", "french_erp"):
+    for name in ("fec", "salesforce", "french_erp"):
         assert presets.load(name)
-    with pytest.raises(presets.PresetError, match="no preset 'sap'; there are french_erp, salesforce"):
+    with pytest.raises(presets.PresetError, match="no preset 'sap'; there are fec, french_erp, salesforce"):
         presets.load("sap")
 
 

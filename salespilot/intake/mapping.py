@@ -86,7 +86,8 @@ def propose(
     """
     known = _preset(headers, preset, table, folder)
     if known is not None and known.sql is not None:
-        return Proposal(known.table, sql=known.sql, preset=known.preset)
+        computed = {c: Match(source, "sure", "", is_expression=True) for c, source in known.expressions.items()}
+        return Proposal(known.table, computed, sql=known.sql, preset=known.preset)
     words = fold(name)
     if known is not None:
         chosen = TABLES[known.table]

@@ -169,8 +169,10 @@ def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
     if export.layout.sheet:
         lines.append(f"sheet = {_quoted(export.layout.sheet)}")
     if proposal.sql:
-        lines += [f"# from the preset {proposal.preset}", f"sql = '''{_filled_in(proposal.sql, export)}'''", ""]
-        return "\n".join(lines)
+        lines += [f"# from the preset {proposal.preset}", f"sql = '''{_filled_in(proposal.sql, export)}'''"]
+        lines += ["[source.columns]"] if proposal.columns else []
+        lines += [f"{column} = {_quoted(match.source)}" for column, match in proposal.columns.items()]
+        return "\n".join([*lines, ""])
     if proposal.wide:
         lines += _wide_example(export, proposal)
     lines.append("[source.columns]")
