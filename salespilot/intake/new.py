@@ -12,8 +12,9 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from salespilot.client import FILE, ClientError
@@ -21,6 +22,8 @@ from salespilot.intake.computed import Match, identifier
 from salespilot.intake.files import workbook
 from salespilot.intake.mapping import Proposal, propose
 from salespilot.intake.presets import PresetError
+from salespilot.intake.recurring import Recurrence, recurrence
+from salespilot.intake.snapshots import DEALS, LOG, without_day
 from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
 from salespilot.intake.vocabulary import fold, language_of, synonyms
 from salespilot.tables import TABLES
@@ -34,11 +37,16 @@ SINCE_EVER = "'1990-01-01'"
 
 @dataclass(frozen=True)
 class Export:
-    """Alike files (same headers): their layout (of the first), and sample rows of several."""
+    """Alike files (same headers): their layout (of the first), and sample rows of several, by the file's stem."""
 
     files: tuple[Path, ...]
     layout: Layout
-    rows: tuple[dict[str, str], ...]
+    samples: Mapping[str, Sequence[dict[str, str]]]
+
+    @cached_property
+    def rows(self) -> list[dict[str, str]]:
+        """The sample rows of all files."""
+        return [row for rows in self.samples.values() for row in rows]
 
     @property
     def name(self) -> str:
@@ -58,7 +66,8 @@ def new(folder: Path, exports: list[Path]) -> str:
     except PresetError as error:
         raise ClientError(str(error)) from error
     used = [(export, proposal) for export, proposal in found if proposal.table]
-    blocks = [_source_block(folder, export, proposal) for export, proposal in used]
+    order = _order(used)
+    blocks = [_source_block(folder, export, proposal, order) for export, proposal in used]
     path = folder / FILE
     if path.exists():
         raise ClientError(
@@ -71,7 +80,7 @@ def new(folder: Path, exports: list[Path]) -> str:
     path.write_text("\n".join([heading, *blocks, _FOOT]), encoding="utf-8")
     lines = [f"{path} written."]
     for export, proposal in found:
-        lines += ["", *_told(folder, export, proposal)]
+        lines += ["", *_told(folder, export, proposal, order)]
     lines += ["", *(f"not readable: {line}" for line in unreadable)] if unreadable else []
     for table, count in Counter(p.table for _, p in used).items():
         if count > 1:
@@ -94,14 +103,15 @@ def _look(exports: Sequence[Path]) -> tuple[list[Export], list[str]]:
     made = []
     for alike in groups.values():
         step = max(1, len(alike) // SAMPLE_FILES)
-        rows = [row for file, seen in alike[::step] for row in sample(file, seen, SAMPLE_ROWS)]
-        made.append(Export(tuple(file for file, _ in alike), alike[0][1], tuple(rows)))
+        samples = {file.stem: sample(file, seen, SAMPLE_ROWS) for file, seen in alike[::step]}
+        made.append(Export(tuple(file for file, _ in alike), alike[0][1], samples))
     return made, unreadable
 
 
 def _proposals(export: Export, folder: Path) -> list[Proposal]:
     """What an export is; a customer file that names the salesperson of each customer is portfolios too."""
     proposal = propose(export.layout.headers, export.rows, name=export.name, folder=folder)
+    proposal = _recurring(export, folder) or proposal
     if proposal.table != "customers" or "customer_id" not in proposal.columns:
         return [proposal]
     meant = [synonym.words for synonym in synonyms().columns["customer_assignments"]["rep_id"]]
@@ -121,6 +131,19 @@ def _proposals(export: Export, folder: Path) -> list[Proposal]:
     }
     rest = replace(proposal, unused=tuple(h for h in proposal.unused if h != holder))
     return [rest, Proposal("customer_assignments", columns)]
+
+
+def _recurring(export: Export, folder: Path) -> Proposal | None:
+    """A list of deals that shows each several times; None when it is none."""
+    first = next(iter(export.samples.values()), [])
+    once = propose(export.layout.headers, first, name=export.name, folder=folder)
+    if once.sql or once.table not in (DEALS, LOG, None) or (once.table == LOG and "new_value" in once.columns):
+        return None
+    whole = propose(export.layout.headers, export.rows, table=DEALS, folder=folder)
+    found = recurrence(whole.columns, export.layout.headers, export.samples)
+    if found is None or (once.table != DEALS and (found.value == "file" or "stage_code" not in whole.columns)):
+        return None
+    return replace(whole, states=found, unused=tuple(h for h in whole.unused if h != found.value))
 
 
 # --- client.toml -----------------------------------------------------------------------------------------------------
@@ -161,13 +184,17 @@ def _texts(groups: Sequence[Export]) -> Iterable[str]:
             yield from (value for value in row.values() if len(value) < 25)
 
 
-def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
+def _source_block(folder: Path, export: Export, proposal: Proposal, order: str | None) -> str:
     lines = [f"# {_described(export)}", "[[source]]", f'table = "{proposal.table}"']
-    lines.append(f"files = [{', '.join(_quoted(p) for p in _patterns(folder, export.files))}]")
+    lines.append(f"files = [{', '.join(_quoted(p) for p in _patterns(folder, export.files, proposal.states))}]")
     if export.layout.model:
         lines.append(f"model = {_quoted(export.layout.model)}")
     if export.layout.sheet:
         lines.append(f"sheet = {_quoted(export.layout.sheet)}")
+    if order and _undecided(export, proposal):
+        lines.append(
+            f'date_order = "{order}"    # doubtful: nothing tells the day from the month; as in the other exports'
+        )
     if proposal.sql:
         lines += [f"# from the preset {proposal.preset}", f"sql = '''{_filled_in(proposal.sql, export)}'''"]
         lines += ["[source.columns]"] if proposal.columns else []
@@ -175,6 +202,10 @@ def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
         return "\n".join([*lines, ""])
     if proposal.wide:
         lines += _wide_example(export, proposal)
+    if proposal.states:
+        lines.append(
+            f"{proposal.states.option} = {_quoted(proposal.states.value)}    # {_plain(proposal.states.why, 200)}"
+        )
     lines.append("[source.columns]")
     for column, match in proposal.columns.items():
         note = f"    # doubtful: {_plain(match.why, 200)}" if match.why else ""
@@ -186,11 +217,31 @@ def _source_block(folder: Path, export: Export, proposal: Proposal) -> str:
         lines.append(f"[source.values.{column}]")
         lines += [f"{_quoted(value)} = {_quoted(standard)}" for value, standard in translation.items()]
     undecided = _undecided(export, proposal)
-    if undecided:
+    if undecided and not order:
         order = "dmy" if language_of(export.layout.headers) == "fr" else "mdy"
         lines += ["# doubtful: nothing in these dates tells the day from the month; uncomment what is true:"]
         lines += ["# [source.formats]", *(f'# {c} = "{order}"    # {_plain(v, 40)}' for c, v in undecided.items())]
     return "\n".join([*lines, ""])
+
+
+def _order(found: Sequence[tuple[Export, Proposal]]) -> str | None:
+    """The order of day and month that the exports prove together; None when none proves it, or not all the same."""
+    proven = set()
+    for export, proposal in found:
+        for value in {row[header].strip() for header in _dated(proposal).values() for row in export.rows}:
+            parts = _DAY_MONTH.match(value)
+            if parts and int(parts[1]) > 12:
+                proven.add("dmy")
+            elif parts and int(parts[2]) > 12:
+                proven.add("mdy")
+    return proven.pop() if len(proven) == 1 else None
+
+
+def _dated(proposal: Proposal) -> dict[str, str]:
+    """The columns of dates with their headers."""
+    columns = TABLES[str(proposal.table)]
+    plain = {c: m.source for c, m in proposal.columns.items() if not m.is_expression}
+    return {column: header for column, header in plain.items() if columns[column].type in ("date", "timestamp")}
 
 
 def _undecided(export: Export, proposal: Proposal) -> dict[str, str]:
@@ -199,10 +250,8 @@ def _undecided(export: Export, proposal: Proposal) -> dict[str, str]:
     One date of the export that tells (31/12/2025) is enough for all its columns.
     """
     found: dict[str, str] = {}
-    for column, match in proposal.columns.items():
-        if match.is_expression or TABLES[str(proposal.table)][column].type not in ("date", "timestamp"):
-            continue
-        for value in dict.fromkeys(row[match.source].strip() for row in export.rows):
+    for column, header in _dated(proposal).items():
+        for value in dict.fromkeys(row[header].strip() for row in export.rows):
             parts = _DAY_MONTH.match(value)
             if parts and max(int(parts[1]), int(parts[2])) > 12:
                 return {}
@@ -231,12 +280,15 @@ def _wide_example(export: Export, proposal: Proposal) -> list[str]:
     ]
 
 
-def _patterns(folder: Path, files: Sequence[Path]) -> list[str]:
-    """Globs relative to the client folder: one for alike names when it finds these files and no other, else each."""
+def _patterns(folder: Path, files: Sequence[Path], states: Recurrence | None = None) -> list[str]:
+    """Globs relative to the client folder: one for alike names when it finds these files and no other, else each.
+
+    The glob of lists that come back stands for any date, so that the next one is read too.
+    """
     parent = files[0].parent
     names = [file.name for file in files]
     if len(names) > 1:
-        start = _start(names)
+        start = without_day(names[0]) if states and states.value == "file" else _start(names)
         end = _start([name[len(start) :][::-1] for name in names])[::-1]
         pattern = f"{glob.escape(start)}*{glob.escape(end)}"
         if {path.name for path in parent.glob(pattern)} == set(names):
@@ -267,9 +319,10 @@ def _quoted(text: str) -> str:
 # --- the report ------------------------------------------------------------------------------------------------------
 
 
-def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
-    where = ", ".join(_patterns(folder, export.files)[:3])
-    if len(_patterns(folder, export.files)) > 3:
+def _told(folder: Path, export: Export, proposal: Proposal, order: str | None) -> list[str]:
+    patterns = _patterns(folder, export.files, proposal.states)
+    where = ", ".join(patterns[:3])
+    if len(patterns) > 3:
         where += ", ..."
     head = f"{proposal.table or 'not used'}  <-  {_plain(where, 200)}  ({_described(export)})"
     if proposal.table is None:
@@ -278,6 +331,9 @@ def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
     lines = [head + (f"  [preset {proposal.preset}]" if proposal.preset else "")]
     if proposal.sql:
         return [*lines, "  mapped    by the preset's query"]
+    if proposal.states:
+        option, value = proposal.states.option, _plain(proposal.states.value, 60)
+        lines.append(f"  mapped    {option:<22} {value:<32} -- {_plain(proposal.states.why, 200)}")
     for state in ("sure", "doubtful"):
         for column, match in proposal.columns.items():
             if match.confidence == state:
@@ -291,7 +347,8 @@ def _told(folder: Path, export: Export, proposal: Proposal) -> list[str]:
     if proposal.wide:
         lines.append(f"  doubtful  months side by side: {', '.join(proposal.wide[:3])} ...: see the query in {FILE}")
     for column, value in _undecided(export, proposal).items():
-        lines.append(f"  doubtful  {column:<22} day or month first? {_plain(value, 30)!r} does not tell: see {FILE}")
+        answer = f"{order}, as in the other exports" if order else f"see {FILE}"
+        lines.append(f"  doubtful  {column:<22} day or month first? {_plain(value, 30)!r} does not tell: {answer}")
     absent = [c for c in TABLES[proposal.table].column_names if c not in proposal.columns and c not in proposal.missing]
     if absent:
         lines.append(f"  missing   (optional) {', '.join(absent)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -52,20 +53,28 @@ _MONTHS = (
 
 def day_in(name: str) -> date | None:
     """The day that a file's name holds (deals_2026-01-31, affaires 31-01-2026, deals_202601: the month's last)."""
+    return _find_day(name)[1]
+
+
+def without_day(name: str) -> str:
+    """What stands before the date in a file's name."""
+    return name[: _find_day(name)[0]]
+
+
+def _find_day(name: str) -> tuple[int, date | None]:
+    """Where the date of a file's name begins, and what it is."""
     for pattern, order in _DATES:
         found = pattern.search(name)
         if found:
-            year, month, day = found.groups() if order == "ymd" else found.groups()[::-1]
-            try:
-                return date(int(year), int(month), int(day))
-            except ValueError:
-                continue
+            year, month, day = map(int, found.groups() if order == "ymd" else found.groups()[::-1])
+            with suppress(ValueError):
+                return found.start(), date(year, month, day)
     for found in (found for pattern in _MONTHS for found in pattern.finditer(name)):
         text = re.sub(r"[-_. ]+", " " if found[0][0].isalpha() else "-", found[0])
         sure = dates.look(text, 1, "period_end").days.get("sure")
         if sure:
-            return sure
-    return None
+            return found.start(), sure
+    return len(name), None
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

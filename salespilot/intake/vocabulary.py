@@ -65,12 +65,14 @@ class Synonyms:
 
     ``columns``  table -> standard column -> its synonyms, the best first
     ``files``    table -> words of a file's name; ``ignored`` the same for exports that no report uses
+    ``moments``  option of client.toml -> headers that date the states of a deal
     ``values``   "table.column" -> folded value -> standard value
     """
 
     columns: Mapping[str, Mapping[str, tuple[Synonym, ...]]]
     files: Mapping[str, Words]
     ignored: Mapping[str, Words]
+    moments: Mapping[str, frozenset[Words]]
     values: Mapping[str, Mapping[Words, str]]
     french: Words
     english: Words
@@ -112,6 +114,7 @@ def synonyms() -> Synonyms:
         columns,
         {table: _all_words(names) for table, names in raw["files"].items()},
         {kind: _all_words(names) for kind, names in raw["ignored"].items()},
+        {option: frozenset(map(fold, headers)) for option, headers in raw["moments"].items()},
         {
             column: {fold(value): standard for standard, values in entry.items() for value in [standard, *values]}
             for column, entry in raw["values"].items()
