@@ -16,6 +16,8 @@ NOBODY = -1
 WEIGHTS = ("balance", "travel", "disruption")
 BLENDS = (0.0, 0.02, 0.1, 0.3, 1.0, 3.0)
 """Prices of disruption at which the frontier is drawn, balance and travel weighing as in the balanced scenario."""
+LARGE_PAIRS = 500_000
+"""Pairs of unit and salesperson beyond which branch and bound is left out: it gains little and takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def solved(
         balances.append(
             Balance(given.potential, given.potential_target, asked, asked, 0.4 * weight["balance"] / m, price)
         )
-    return attribution.solve(cost, balances, start, is_quick=is_quick)
+    return attribution.solve(cost, balances, start, is_quick=is_quick or cost.size > LARGE_PAIRS)
 
 
 def _lost(held: np.ndarray) -> np.ndarray:
