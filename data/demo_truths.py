@@ -436,7 +436,14 @@ ONE_TO_ONE_DECOYS: tuple[Line, ...] = (
     ("T08-R8", "rep", "R08", "part-time: fewer activities, as many per hour of work"),
     ("T08-R8", "rep", "R11", "arrived in March 2026"),
 )
+SYNTHESIS_TRUTHS: tuple[Line, ...] = (
+    ("T07-R1", "company", "all", "the landing lies far below the target: the first risk that a director reads"),
+)
+SYNTHESIS_DECOYS: tuple[Line, ...] = (
+    ("T01-R7", "customer", "000101", "the largest customer, under 15 %: no report says a word of it"),
+)
 PLANTED: dict[str, tuple[tuple[Line, ...], tuple[Line, ...], tuple[Variant, ...]]] = {
+    "synthesis": (SYNTHESIS_TRUTHS, SYNTHESIS_DECOYS, ()),
     "portfolio_review": (PORTFOLIO_TRUTHS, PORTFOLIO_DECOYS, PORTFOLIO_VARIANTS),
     "abc_cross_matrix": (MATRIX_TRUTHS, MATRIX_DECOYS, MATRIX_VARIANTS),
     "activity_productivity": (ACTIVITY_TRUTHS, ACTIVITY_DECOYS, ()),
