@@ -17,7 +17,7 @@ from salespilot.diagnostics import (
     sales_contest,
     sales_cycle,
 )
-from salespilot.plans import pac_preparation, synthesis
+from salespilot.plans import one_to_one, pac_preparation, synthesis
 
 REPORTS: Mapping[str, ModuleType] = MappingProxyType(
     {
@@ -35,6 +35,7 @@ REPORTS: Mapping[str, ModuleType] = MappingProxyType(
             forecast_accuracy,
             continuous_improvement,
             pac_preparation,
+            one_to_one,
         )
     }
 )
