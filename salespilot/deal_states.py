@@ -74,7 +74,8 @@ with kinds as (
     from told
 ), deals as (
     select *, coalesce(outcome {ended}, false) as has_ended,
-        coalesce(not coalesce(outcome {ended}, false) and status_in_the_end {ended}, false) as ends_later
+        coalesce(not coalesce(outcome {ended}, false) and status_in_the_end {ended}, false) as ends_later,
+        outcome is distinct from status_in_the_end as ends_otherwise
     from known
 )
 select {chosen} from deals
@@ -90,7 +91,7 @@ def opportunities(as_of: date) -> str:
     spec, day = TABLES["opportunities"], f"date '{as_of}'"
     ended = f"case when closed_date <= {day} then closed_date else told_day end"
     columns = {"status": "outcome", "closed_date": f"case when has_ended then {ended} end"}
-    columns |= {column: f"case when not ends_later then {column} end" for column in TOLD_AT_CLOSING}
+    columns |= {column: f"case when not ends_otherwise then {column} end" for column in TOLD_AT_CLOSING}
     for column, field in _CHANGED.items():
         is_tracked = f"first_day is not null and exists (select 1 from moves where field = '{field}')"
         kept = f"not ends_later or {is_tracked}" if column in _LEFT_BY_CLOSING else "not ends_later"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salespilot import dataset
 from salespilot.dataset import Dataset
 
 NOTHING = {"closed_date": None, "loss_reason_code": None, "amount": 100.0, "stage_code": "J2", "status": "open"}
@@ -183,8 +187,6 @@ def test_no_change_after_the_day_is_seen(moves, day):
 @pytest.mark.parametrize("day", ["2026-06-30", "2025-12-31", "2024-09-15"])
 def test_the_demo_client_stands_as_its_log_says(demo_client, day):
     """On any day the outcome of a deal is what its closing date says, and its stage what the log last wrote."""
-    from salespilot import dataset
-
     ds = dataset.open(demo_client, day)
     assert ds.deal_history == "events"
     wrong = ds.sql("""
@@ -195,3 +197,67 @@ def test_the_demo_client_stands_as_its_log_says(demo_client, day):
         from opportunities o left join last l using (opportunity_id)""")
     assert wrong.loc[0, "deals"] > 200
     assert wrong.loc[0, ["stage", "status"]].to_list() == [0, 0]
+
+
+# --- real data --------------------------------------------------------------------------------------------------------
+
+
+def test_receipt(real_client, real_data):
+    """A log of 27 activities: the published cases and days, and no outcome at all (D-RECEIPT)."""
+    expected = next(
+        case["expected"]
+        for case in json.loads((real_data / "expected.json").read_text("utf-8"))
+        if case["id"] == "D-RECEIPT"
+    )
+    ds = dataset.open(real_client("receipt"))
+    assert (ds.as_of.isoformat(), ds.sales_basis, ds.deal_history) == ("2012-01-31", None, "events")
+    events, deals = ds.table("opportunity_events"), ds.table("opportunities")
+    assert (len(events), len(deals), events["new_value"].nunique()) == (
+        expected["events"],
+        expected["cases"],
+        expected["activities"],
+    )
+    assert deals["status"].isna().all()
+    lives = events.groupby("opportunity_id")["event_ts"].agg(lambda times: times.max() - times.min())
+    days = lives.dt.total_seconds() / 86400
+    assert days.mean() == pytest.approx(expected["mean_days"], abs=5e-4)
+    assert days.median() == pytest.approx(expected["median_days"], abs=5e-4)
+
+
+def test_salesforce_history(real_client):
+    """Seven deals won in February 2026 were marked as lost on 7 March: on 28 February they were won."""
+    ds = dataset.open(real_client("salesforce_sample"), "2026-02-28")
+    assert ds.deal_history == "events"
+    assert ds.table("opportunities")["status"].value_counts().to_dict() == {"won": 19, "open": 16, "lost": 1}
+    after = ds.at("2026-03-08").table("opportunities")
+    assert after["status"].value_counts().to_dict() == {"open": 16, "won": 12, "lost": 8}
+    then = ds.table("opportunities").set_index("opportunity_id")
+    assert (then.loc[then["status"] == "won", "stage_code"] == "Closed Won").all()
+    assert (then.loc[then["status"] == "won", "closed_date"] <= pd.Timestamp("2026-02-24")).all()
+
+
+def test_adventureworks_quarters(real_client):
+    """Quotas go on to 2014, sales stop in December 2011: both cover two quarters."""
+    ds = dataset.open(real_client("adventureworks_oltp"), "2011-12-31", months=0)
+    targets = ds.table("targets")
+    assert targets["value"].sum() == 95_714_000
+    last = pd.Timestamp(ds.sql("select max(invoice_date) as day from sales_lines")["day"].iloc[0])
+    covered = targets[targets["period_end"] <= last]
+    assert sorted(covered["period_start"].dt.date.astype(str).unique()) == ["2011-05-31", "2011-08-31"]
+    assert (len(ds.table("reps")), len(ds.at("2013-12-31").table("reps"))) == (12, 17)  # five began later
+    owners = ds.owners.dropna(subset=["rep_id"])
+    assert len(owners) > 500
+    assert "two_owners" not in {issue.code for issue in ds.issues}
+    booked = ds.mart("rep_months", ds.history)
+    assert booked.loc[booked["rep_id_booked"].notna(), "net_revenue"].sum() == pytest.approx(8_778_552.0, abs=0.01)
+
+
+def test_superstore_before_the_end_of_its_last_year(real_client):
+    ds = dataset.open(real_client("superstore"), "2022-05-31")
+    assert ds.window.end == date(2022, 5, 31)
+    assert not ds.window.is_partial
+    whole = ds.at("2022-12-31").mart("customer_sales", ds.at("2022-12-31").history)["net_revenue"].sum()
+    known = ds.mart("customer_sales", ds.history)["net_revenue"].sum()
+    withheld = ds.at("2022-12-31").sql("select sum(amount_net) as s from sales_lines where invoice_date > '2022-05-31'")
+    assert known + float(withheld["s"].iloc[0]) == pytest.approx(whole)
+    assert known < whole

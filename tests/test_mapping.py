@@ -279,11 +279,18 @@ def test_salesforce_is_recognised():
     assert proposal.unused == ("Name",)
 
 
-def test_salesforce_history_needs_a_query():
+def test_salesforce_history_has_one_row_a_change():
     headers = ("Id", "OpportunityId", "CreatedDate", "StageName", "Amount", "CloseDate", "ForecastCategory")
-    proposal = propose(headers, [])
-    assert (proposal.table, proposal.columns) == ("opportunity_events", {})
-    assert "{export}" in proposal.sql
+    line = ("1", "006A", "2026-01-02", "Closed Won", "5", "2026-03-31", "Closed")
+    proposal = propose(headers, rows(headers, line, (*line[:3], "Prospecting", *line[4:])))
+    assert (proposal.table, proposal.states.option, proposal.states.value) == (
+        "opportunities",
+        "changed_at",
+        "CreatedDate",
+    )
+    found = mapped(proposal)
+    assert "created_date" not in found
+    assert found["status"] == "case when StageName in ('Closed Won') then 'won' else 'open' end"
 
 
 def test_salesforce_field_history_maps_straight():

@@ -11,7 +11,6 @@ import pytest
 
 from salespilot.client import ClientError, load
 from salespilot.intake import read
-from salespilot.intake.mapping import identifier
 from salespilot.intake.new import new
 
 INVOICES = (
@@ -195,8 +194,11 @@ def test_crm(real_data, tmp_path):
 def test_salesforce(real_data, tmp_path):
     new(tmp_path / "sf", sorted((real_data / "salesforce_sample").glob("*.csv")))
     sources = {source.table: source for source in load(tmp_path / "sf").sources}
-    assert set(sources) == {"customers", "opportunities", "opportunity_events"}
-    assert f"from {identifier('OpportunityHistory')}" in sources["opportunity_events"].sql
+    assert set(sources) == {"customers", "opportunities"}
+    assert sources["opportunities"].changed_at == "CreatedDate"
+    found = read(load(tmp_path / "sf"))
+    assert len(pd.read_parquet(found.tables["opportunities"])) == 36
+    assert not [issue for issue in found.issues if issue.effect == "blocks"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,12 @@ def test_salesforce(real_data, tmp_path):
         ("retail", {"sales_lines": 42481}),
         ("chinook", {"sales_lines": 2240, "customers": 59, "customer_assignments": 59, "reps": 8}),
         ("wholesale", {"sales_lines": 2640, "customers": 440}),
-        ("salesforce_sample", {"customers": 18, "opportunities": 36, "opportunity_events": 167}),
+        ("salesforce_sample", {"customers": 18, "opportunities": 36, "opportunity_events": 237, "stages": 10}),
+        ("receipt", {"opportunity_events": 8577}),
+        (
+            "adventureworks_oltp",
+            {"customers": 19820, "customer_assignments": 1126, "sales_lines": 1566, "targets": 163, "reps": 17},
+        ),
         ("french_csv", {"customers": 397}),
         ("crm", {"customers": 85, "opportunities": 8800, "reps": 35}),
     ],

@@ -151,6 +151,9 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
             columns[category.name] = replace(match, confidence="doubtful", why=why)
         if translated:
             values[category.name] = translated
+    states = known.recurrence_for(headers) if known else None
+    if states:  # the moment of the change is no date of the deal
+        columns = {column: match for column, match in columns.items() if match.source != states.value}
     if table.name == "opportunities":
         columns = with_closing(columns, values, samples)
     if table.name == "opportunity_events" and "field" not in columns and "new_value" in columns:
@@ -164,6 +167,7 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
         values,
         tuple(h for h in headers if h not in used and identifier(h) not in used),
         _wide(headers),
+        states=states,
         preset=known.preset if known else None,
     )
 

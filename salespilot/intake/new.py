@@ -82,8 +82,9 @@ def new(folder: Path, exports: list[Path]) -> str:
     for export, proposal in found:
         lines += ["", *_told(folder, export, proposal, order)]
     lines += ["", *(f"not readable: {line}" for line in unreadable)] if unreadable else []
+    repeating = {p.table for _, p in used if p.states}
     for table, count in Counter(p.table for _, p in used).items():
-        if count > 1:
+        if count > 1 and table not in repeating:
             lines.append(f"{count} sources feed {table}: their rows add up; remove one if it is a copy of another.")
     return "\n".join([*lines, "", said, f"Next: settle what is doubtful in {path}, then salespilot check {folder}"])
 

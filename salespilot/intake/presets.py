@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from salespilot.intake.recurring import Recurrence
 from salespilot.intake.vocabulary import Words, fold
 from salespilot.places import shared
 from salespilot.tables import TABLES
@@ -29,6 +30,7 @@ class PresetTable:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     doubtful: Mapping[str, str] = field(default_factory=dict)
     dangerous: Mapping[str, str] = field(default_factory=dict)
+    changed_at: str | None = None
     sql: str | None = None
 
     def recognises(self, headers: Sequence[str]) -> bool:
@@ -46,6 +48,12 @@ class PresetTable:
     def dangerous_for(self, headers: Sequence[str]) -> dict[str, str]:
         """The columns that may only be proposed: standard column -> header as the export writes it."""
         return {column: header for column, header in self._written(headers).items() if column in self.dangerous}
+
+    def recurrence_for(self, headers: Sequence[str]) -> Recurrence | None:
+        """How the deals of the export come back, where it has one row a change."""
+        wanted = fold(self.changed_at or "")
+        header = next((h for h in headers if self.changed_at and fold(h) == wanted), None)
+        return Recurrence("changed_at", header, "one row a change of a deal") if header else None
 
     def _written(self, headers: Sequence[str]) -> dict[str, str]:
         written: dict[Words, str] = {}

@@ -247,11 +247,13 @@ def _leave_out(assembly: Assembly) -> None:
 
 
 def _tell(assembly: Assembly) -> None:
-    """Say what was rebuilt from what."""
+    """Say that changes were found between lists, and which lists."""
     row = assembly.fetch(
-        "select count(distinct snapshot) filter (is_list), min(snapshot)::date, max(snapshot)::date from states"
+        "select count(distinct snapshot), min(snapshot)::date, max(snapshot)::date from states where is_list"
     )[0]
-    (changes,) = assembly.fetch(f"select count(*) from {_MADE}")[0]
+    if row[0] < 2:
+        return
+    (changes,) = assembly.fetch(f"select count(*) from {_MADE} where starts_with(event_id, '{SNAPSHOT}')")[0]
     values = {"effect": "informs", "lists": row[0], "day": row[1].isoformat(), "last_date": row[2].isoformat()}
     assembly.issues.append(Issue("history_rebuilt", DEALS, None, None, changes, None, values))
 
