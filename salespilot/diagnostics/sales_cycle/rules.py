@@ -70,7 +70,7 @@ def _deals(result: Result, th: Thresholds) -> Iterator[Finding]:
         yield Finding(
             NAME, "T09-R3", code, Severity.ALERT if row["grave"] else Severity.WATCH,
             "opportunity", row["opportunity_id"], _text(row["rep_id"]),
-            stake=_number(row["weighted_amount"]), stake_kind="at_risk",
+            stake=_number(row["weighted_amount"]) or None, stake_kind="at_risk",
             targets=_targets(row["opportunity_id"], row["customer_id"]), probability=_number(row["win_probability"]),
             lead_days=th.decide_days,
             values={

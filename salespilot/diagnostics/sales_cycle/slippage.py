@@ -75,7 +75,9 @@ def slipped(dataset: Dataset, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Dat
     starts = [day for day in starts if month_end(day) <= dataset.as_of]
     empty = pd.DataFrame(columns=["opportunity_id", "due_month", "amount", "landed", "is_slipped"])
     table = states(dataset, frame, starts) if starts else empty
-    if len(table):
+    if table.empty:
+        table = empty
+    else:
         end = table["day"] + pd.offsets.MonthEnd(0)
         table = table[table["is_open_then"] & table["due_then"].between(table["day"], end)].copy()
         end = table["day"] + pd.offsets.MonthEnd(0)
