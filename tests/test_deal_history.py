@@ -239,11 +239,12 @@ def test_salesforce_history(real_client):
 def test_adventureworks_quarters(real_client):
     """Quotas go on to 2014, sales stop in December 2011: both cover two quarters."""
     ds = dataset.open(real_client("adventureworks_oltp"), "2011-12-31", months=0)
+    assert ds.client.first_fiscal_month == 6
     targets = ds.table("targets")
     assert targets["value"].sum() == 95_714_000
     last = pd.Timestamp(ds.sql("select max(invoice_date) as day from sales_lines")["day"].iloc[0])
     covered = targets[targets["period_end"] <= last]
-    assert sorted(covered["period_start"].dt.date.astype(str).unique()) == ["2011-05-31", "2011-08-31"]
+    assert sorted(covered["period_start"].dt.date.astype(str).unique()) == ["2011-06-01", "2011-09-01"]
     assert (len(ds.table("reps")), len(ds.at("2013-12-31").table("reps"))) == (12, 17)  # five began later
     owners = ds.owners.dropna(subset=["rep_id"])
     assert len(owners) > 500

@@ -213,7 +213,7 @@ def test_salesforce(real_data, tmp_path):
         ("receipt", {"opportunity_events": 8577}),
         (
             "adventureworks_oltp",
-            {"customers": 19820, "customer_assignments": 1126, "sales_lines": 1566, "targets": 163, "reps": 17},
+            {"customers": 19820, "customer_assignments": 1126, "sales_lines": 406, "targets": 163, "reps": 17},
         ),
         ("french_csv", {"customers": 397}),
         ("crm", {"customers": 85, "opportunities": 8800, "reps": 35}),
