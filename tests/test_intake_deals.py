@@ -318,3 +318,12 @@ def test_lists_without_a_status_say_what_is_left_out(tmp_path: Path) -> None:
     assert issue(made, "deals_left_out").count == 1
     assert "status" not in {row[2] for row in movements(made)}
     assert pd.read_parquet(made.tables["opportunities"])["opportunity_id"].to_list() == ["A1", "A2", "A3", "A4", "A9"]
+
+
+def test_lists_of_few_of_the_deals_are_said(tmp_path: Path) -> None:
+    """Nine of ten deals are only in today's list: no stage of theirs is dated."""
+    plain = BY_FILE + LIST.format(how="").replace("deals_*.csv", "today.csv")
+    today = HEADER + "".join(f"B{n};15/01/2026;1,00;J1;R1;31/03/2026;Ouverte;\n" for n in range(20))
+    folder = client(tmp_path, plain, **{"deals_2026-01-31__csv": JANUARY, "today__csv": today})
+    told = issue(take(folder), "few_stage_events")
+    assert (told.count, told.values["share"]) == (20, pytest.approx(4 / 24))

@@ -114,6 +114,15 @@ def test_an_unnamed_vat_is_doubtful():
     assert (amount.source, amount.confidence, amount.is_dangerous) == ("Montant", "doubtful", False)
 
 
+@pytest.mark.parametrize(("beside", "confidence"), [("taxamt", "sure"), ("Tax", "sure"), ("taxi", "doubtful")])
+def test_a_subtotal_beside_the_tax_is_before_it(beside, confidence):
+    proposal = propose(
+        ("orderid", "orderdate", "customerid", "subtotal", beside),
+        rows(("orderid", "orderdate", "customerid", "subtotal", beside), ("1", "2025-01-02", "7", "10.5", "2.1")),
+    )
+    assert proposal.columns["amount_net"].confidence == confidence
+
+
 def test_contents_decide():
     headers = ("Date", "Date facture", "Client", "CA HT")
     proposal = propose(

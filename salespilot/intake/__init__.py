@@ -103,7 +103,8 @@ def _read(
             counts += assembly.counts()
             issues += [*assembly.issues, *assembly.rejects.issues]
             listed += assembly.listed
-        issues += checks.check(connection, client, gathered.exported_on, assemblies)
+        found = snapshots.CHANGES if rebuilt else None
+        issues += checks.check(connection, client, gathered.exported_on, assemblies, found)
         if rebuilt:
             written[events.LOG], columns[events.LOG] = snapshots.write(connection, tables)
     rejects.write(tables / REJECTS, listed)

@@ -95,15 +95,26 @@ SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP"}
 SHOWN = 5
 
 
-def check(connection: Any, client: Client, exported_on: date, assemblies: Mapping[str, Assembly]) -> list[Issue]:
-    """Everything found in the tables that were not refused."""
-    return _Checks(connection, client, exported_on, assemblies).run()
+def check(
+    connection: Any, client: Client, exported_on: date, assemblies: Mapping[str, Assembly], changes: str | None = None
+) -> list[Issue]:
+    """Everything found in the tables that were not refused; ``changes``: the table of those found between lists."""
+    return _Checks(connection, client, exported_on, assemblies, changes).run()
 
 
 class _Checks:
-    def __init__(self, connection: Any, client: Client, exported_on: date, assemblies: Mapping[str, Assembly]) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        client: Client,
+        exported_on: date,
+        assemblies: Mapping[str, Assembly],
+        changes: str | None,
+    ) -> None:
         self.connection, self.client, self.exported_on = connection, client, exported_on
         self.tables = {name: assembly for name, assembly in assemblies.items() if not assembly.refused}
+        is_logged = self._has("opportunity_events", "opportunity_id", "field")
+        self.changes = self._rows("opportunity_events") if is_logged else changes
         self.found: list[Issue] = []
 
     def run(self) -> list[Issue]:
@@ -287,9 +298,11 @@ class _Checks:
 
     def _deals(self) -> None:
         name = "opportunities"
-        if self._has(name, "opportunity_id") and self._has("opportunity_events", "opportunity_id", "field"):
-            followed = f"select opportunity_id from {self._rows('opportunity_events')} where field = 'stage'"
-            count, _, rows = self._count_where(name, f"opportunity_id not in ({followed})")
+        if self._has(name, "opportunity_id") and self.changes:
+            followed = f"select opportunity_id from {self.changes} where field = 'stage'"
+            count, _, rows = self._count_where(
+                name, f"opportunity_id not in ({followed} and opportunity_id is not null)"
+            )
             if rows and count > (1 - STAGE_EVENTS_SHARE) * rows:
                 self._note("few_stage_events", name, count, {"share": 1 - count / rows})
         if self._has(name, "status", "expected_close_date"):

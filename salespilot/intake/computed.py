@@ -11,6 +11,8 @@ from salespilot.intake.vocabulary import fold, synonyms
 
 Rows = Sequence[Mapping[str, str]]
 
+_TAX = re.compile(r"(?i)(^|[^a-z])(tax|taxe|tva|vat)(es|s|[^a-z]|amount|amt|$)")
+_BEFORE_TAX = tuple(map(fold, ("subtotal", "sub total", "sous-total", "total hors taxe")))
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 _RESERVED = frozenset(
@@ -58,6 +60,8 @@ def computed_sales(columns: Mapping[str, Match], headers: Sequence[str], samples
         (h for h in headers if fold(h) in map(fold, ("prix unitaire ht", "pu ht", "unit price", "prix unitaire"))), None
     )
     amount = columns.get("amount_net")
+    if amount and amount.why and fold(amount.source) in _BEFORE_TAX and any(_TAX.search(h) for h in headers):
+        amount = made["amount_net"] = replace(amount, confidence="sure", why="")  # the tax stands beside it
     if price and "quantity" in columns and (amount is None or amount.is_dangerous):
         quantity = columns["quantity"].source
         example = f"{example_of(quantity, samples)} × {example_of(price, samples)}"

@@ -154,6 +154,8 @@ _FOOT = """
 # What else this file may say:
 # exported_on = 2026-07-03          day of the export (default: the files' dates); top of the file
 # complete_until = 2026-06-30       last day for which everything is invoiced; top of the file
+# snapshot = "file"                 in a [[source]] of deals: several exports of one list, dated in the files' names,
+#                                   or by the column named here; changed_at = COLUMN: one row a change of a deal
 # [control]
 # net_revenue = {2025 = 12345678.90}    the accounts' figure, compared with the exports'
 # [privacy]

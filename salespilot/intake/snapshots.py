@@ -36,9 +36,11 @@ FIELDS = {
     "status": "status",
 }
 EARLIER = "earlier_state"
+CHANGES = "changes_found"
+"""The temporary table of changes found between states."""
+
 SHOWN = 5
 _MOMENT = Column("snapshot", "timestamp")  # named as the option, for the messages about it
-_MADE = "changes_found"
 _ENDED = "in ('won', 'lost', 'cancelled')"
 _YEAR, _MONTH, _DAY = r"((?:19|20)\d\d)", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
 _DATES = (
@@ -213,7 +215,7 @@ def _find_changes(assembly: Assembly) -> None:
             from states where {_given(assembly, column)}
             window w as (partition by opportunity_id order by step)""")
     assembly.connection.execute(f"""
-        create or replace temp table {_MADE} as
+        create or replace temp table {CHANGES} as
         select case when is_list then '{SNAPSHOT}' else 'change:' end || strftime(snapshot, '%Y%m%d%H%M%S%f')
             || ':' || opportunity_id || ':' || field as event_id,
             opportunity_id, date_trunc('second', day) as event_ts, field, old_value, new_value
@@ -238,7 +240,7 @@ def _leave_out(assembly: Assembly) -> None:
     assembly.issues.append(Issue("deals_left_out", DEALS, None, "status", count, money, values, codes))
     if has_status:
         assembly.connection.execute(f"""
-            insert into {_MADE}
+            insert into {CHANGES}
             select '{SNAPSHOT}' || strftime(list_after, '%Y%m%d%H%M%S%f') || ':' || opportunity_id || ':status',
                 opportunity_id, list_after, 'status', status, null from ({gone}) where status is not null""")
         assembly.connection.execute(
@@ -253,7 +255,7 @@ def _tell(assembly: Assembly) -> None:
     )[0]
     if row[0] < 2:
         return
-    (changes,) = assembly.fetch(f"select count(*) from {_MADE} where starts_with(event_id, '{SNAPSHOT}')")[0]
+    (changes,) = assembly.fetch(f"select count(*) from {CHANGES} where starts_with(event_id, '{SNAPSHOT}')")[0]
     values = {"effect": "informs", "lists": row[0], "day": row[1].isoformat(), "last_date": row[2].isoformat()}
     assembly.issues.append(Issue("history_rebuilt", DEALS, None, None, changes, None, values))
 
@@ -279,6 +281,6 @@ def write(connection: Any, folder: Path) -> tuple[Path, tuple[str, ...]]:
     path = folder / f"{LOG}.parquet"
     columns = TABLES[LOG].column_names
     connection.execute(
-        f"copy (select {', '.join(columns)} from {_MADE} order by event_id) to {quoted(path)} ({PARQUET})"
+        f"copy (select {', '.join(columns)} from {CHANGES} order by event_id) to {quoted(path)} ({PARQUET})"
     )
     return path, columns
