@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from salespilot import dataset
 from salespilot.dataset import Dataset
+from salespilot.intake.new import new
 
 NOTHING = {"closed_date": None, "loss_reason_code": None, "amount": 100.0, "stage_code": "J2", "status": "open"}
 
@@ -262,3 +263,27 @@ def test_superstore_before_the_end_of_its_last_year(real_client):
     withheld = ds.at("2022-12-31").sql("select sum(amount_net) as s from sales_lines where invoice_date > '2022-05-31'")
     assert known + float(withheld["s"].iloc[0]) == pytest.approx(whole)
     assert known < whole
+
+
+SEEN = {
+    "opportunity_id": "Affaire", "created_date": "Créée le", "amount": "Montant", "stage_code": "Étape",
+    "rep_id": "Commercial", "expected_close_date": "Clôture prévue", "status": "État", "closed_date": "Clôturée le",
+}  # fmt: skip
+
+
+def test_monthly_lists_of_the_demo_tell_what_its_log_tells(demo_client, tmp_path):
+    """On the day of each list the deals stand as the full history says, after a round trip through monthly exports."""
+    logged = dataset.open(demo_client)
+    days = [date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
+    wanted = {}
+    for day in days:
+        wanted[day] = logged.at(day).table("opportunities")[list(SEEN)]
+        text = wanted[day].rename(columns=SEEN).to_csv(sep=";", index=False, decimal=",", date_format="%d/%m/%Y")
+        (tmp_path / f"affaires_{day}.csv").write_text(text, encoding="utf-8")
+    report = new(tmp_path / "client", sorted(tmp_path.glob("*.csv")))
+    assert "4 dated files with the same deals" in report
+    rebuilt = dataset.open(tmp_path / "client", days[-1])
+    assert rebuilt.deal_history == "snapshots"
+    for day in days:
+        found = rebuilt.at(day).table("opportunities")[list(SEEN)]
+        pd.testing.assert_frame_equal(found, wanted[day], check_dtype=False)

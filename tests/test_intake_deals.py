@@ -86,7 +86,7 @@ def test_dated_lists_become_movements(tmp_path: Path) -> None:
     assert ("A1", "2026-02-28", "close_date", "2026-03-31", "2026-04-30") in found
     assert ("A1", "2026-03-31", "owner", "R1", "R2") in found
     assert ("A2", "2026-02-20", "status", "open", "won") in found  # the day it closed, not that of the list
-    assert ("A9", "2026-01-31", "status", None, "won") in found
+    assert ("A9", "2026-01-05", "status", None, "won") in found
     assert [row for row in found if row[1] == "2026-03-31"] == [("A1", "2026-03-31", "owner", "R1", "R2")]
     last = "opportunity_id, amount::double, stage_code, rep_id, status"
     assert rows(made, last, "opportunities") == [
@@ -155,7 +155,7 @@ def test_the_same_list_twice_on_two_days_is_two_lists(tmp_path: Path) -> None:
     made = take(client(tmp_path, BY_FILE, **{"deals_2026-01-31__csv": JANUARY, "deals_2026-02-28__csv": JANUARY}))
     assert issue(made, "history_rebuilt").values["lists"] == 2
     assert "same_file_twice" not in codes(made)
-    assert {row[1] for row in movements(made)} == {"2026-01-31"}
+    assert {row[1] for row in movements(made)} == {"2026-01-05", "2026-01-31"}
 
 
 def test_one_deal_twice_in_one_list_is_a_conflict(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def _find_changes(assembly: Assembly) -> None:
     """Fill the table of changes: for each field, every state that differs from the one before it."""
     closed = "cast(closed_date as date)" if "closed_date" in assembly.columns else "cast(null as date)"
     ended = f"status {_ENDED}" if "status" in assembly.columns else "false"
-    between = f"{closed} <= snapshot::date and {closed} > list_before::date"
+    between = f"{closed} <= snapshot::date and {closed} > coalesce(list_before::date, date '0001-01-01')"
     selects = []
     for column, field in FIELDS.items():
         if column not in assembly.columns:
