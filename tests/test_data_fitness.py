@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import salespilot as sp
+from salespilot import reports
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import data_fitness
 from salespilot.finding import Severity
@@ -122,8 +123,13 @@ LINES = ("01/04/2026;C1;A;100,00", "15/05/2026;C2;B;200,00", "30/06/2026;C1;C;30
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """Writes a client of one invoice file; ``lines`` replace its lines, ``toml`` is added to its settings."""
+def folder(tmp_path, monkeypatch):
+    """Writes a client of one invoice file; ``lines`` replace its lines, ``toml`` is added to its settings.
+
+    The only reports are those that need invoices and nothing else.
+    """
+    fed = {name: module for name, module in reports.REPORTS.items() if module.NEEDS in ((), ("sales_lines",))}
+    monkeypatch.setattr(reports, "REPORTS", fed)
 
     def write(*lines: str, header: str = "Date;Client;Ligne;Montant", toml: str = "", mapping: str = "") -> Path:
         (tmp_path / "f.csv").write_text("\n".join([header, *(lines or LINES)]) + "\n", encoding="utf-8")
