@@ -97,6 +97,7 @@ def test_dated_lists_become_movements(tmp_path: Path) -> None:
         ("A9", 90.0, "GAG", "R1", "won"),
     ]
     told = issue(made, "history_rebuilt")
+    assert told.effect == "weakens"  # durations are known to within one list: a reserve of every report on deals
     assert (told.values["lists"], told.values["day"], told.values["last_date"]) == (3, "2026-01-31", "2026-03-31")
     assert {count.file: dict(count.set_aside) for count in made.counts}["deals_2026-01-31.csv"] == {"earlier_state": 3}
 

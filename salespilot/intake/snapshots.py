@@ -256,7 +256,7 @@ def _tell(assembly: Assembly) -> None:
     if row[0] < 2:
         return
     (changes,) = assembly.fetch(f"select count(*) from {CHANGES} where starts_with(event_id, '{SNAPSHOT}')")[0]
-    values = {"effect": "informs", "lists": row[0], "day": row[1].isoformat(), "last_date": row[2].isoformat()}
+    values = {"effect": "weakens", "lists": row[0], "day": row[1].isoformat(), "last_date": row[2].isoformat()}
     assembly.issues.append(Issue("history_rebuilt", DEALS, None, None, changes, None, values))
 
 
