@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import salespilot as sp
 from salespilot.cli import main
+from salespilot.plans import one_to_one
 from salespilot.report.run import run
 from salespilot.reports import REPORTS
 
@@ -47,14 +48,16 @@ def test_a_run_leaves_reports_index_and_twins(demo_client):
     assert answer.exit_code == 0, answer.output
     folder = demo_client / "reports" / "2026-06-30" / "fr"
     names = {path.name for path in folder.iterdir()}
+    people = [f"one_to_one--{rep}" for rep in one_to_one.people(sp.open(demo_client))]
+    assert len(people) == 11
     assert names == {"index.html", "run.json"} | {
-        f"{name}.{kind}" for name in REPORTS for kind in ("html", "xlsx", "ipynb", "json")
+        f"{name}.{kind}" for name in (*REPORTS, *people) for kind in ("html", "xlsx", "ipynb", "json")
     }
     assert str(folder / "index.html") in answer.output
     for name in REPORTS:
         content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         assert content["as_of"] == "2026-06-30"
-        assert content["data"]["sales_lines"]["rows_kept"] > 20_000
+        assert content["data"]["sales_lines"]["rows_kept"] > 15_000
         nulls = {key for key, value in content["key_figures"].items() if value is None}
         assert nulls <= set(content["not_computable"])
         assert all(item["observation"] for item in content["findings"])
