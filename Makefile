@@ -11,7 +11,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready lint
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-slow: $(VENV)/ready
+test-slow: $(VENV)/scale
 	$(BIN)/pytest -m slow
 
 lint: $(VENV)/ready
@@ -26,7 +26,12 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# What only some tests need, from Debian's packages: Pango (PDF), Chromium (hostile pages), PostgreSQL (SQL sources).
+# The extras (warehouse, spark, dask), which only slow tests need. PySpark comes as a source archive: nothing to build.
+$(VENV)/scale: $(VENV)/ready requirements-scale.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-scale.lock
+	touch $@
+
+# What only some tests need, from Debian's packages: Pango (PDF), Chromium (hostile pages), PostgreSQL, Java (Spark).
 system:
 	apt-get update -qq
 	apt-get install -y -qq libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 chromium poppler-utils postgresql default-jre-headless
@@ -34,3 +39,7 @@ system:
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --group dev pyproject.toml -o requirements.lock
+	$(PYTHON) -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+		print(*sum(extras.values(), []), sep='\n')" | \
+		uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --constraint requirements.lock - -o requirements-scale.lock

@@ -165,19 +165,37 @@ def test_environment_agrees_with_pyproject():
     assert wanted - given == set()
 
 
-def test_lock_holds_every_dependency_with_hashes_and_no_address():
-    lock = (ROOT / "requirements.lock").read_text()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for text in project["dependencies"]:
-        name = re.match(r"[\w.-]+", text).group()
-        assert re.search(rf"^{name}==\S+.*\\\n\s+--hash=sha256:", lock, re.M), name
+def locked(name: str) -> set[tuple[str, str]]:
+    """The (package, version) of a lock in which every package has hashes and none an address."""
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
+    found = re.findall(r"^([\w.-]+)==(\S+).*\\\n\s+--hash=sha256:", lock, re.M)
+    assert len(found) == len(re.findall(r"^\w", lock, re.M))
+    return set(found)
+
+
+def test_locks_hold_every_dependency_and_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    default, scale = locked("requirements.lock"), locked("requirements-scale.lock")
+    names = {name for name, _ in default}
+    extras = {requirement(text)[0] for texts in project["optional-dependencies"].values() for text in texts}
+    assert extras <= {name for name, _ in scale}
+    assert {re.match(r"[\w.-]+", text).group() for text in project["dependencies"]} <= names
+    assert {pair for pair in scale if pair[0] in names} <= default
+    assert {"ibis-framework", "pyspark", "distributed"} & names == set()
 
 
 def test_pins_that_were_tried_hold():
     import matplotlib as mpl
 
     assert tuple(map(int, mpl.__version__.split(".")[:2])) < (3, 13)
+
+
+@pytest.mark.slow
+def test_pins_of_the_extras_hold():
+    ibis, sqlglot = pytest.importorskip("ibis"), pytest.importorskip("sqlglot")
+    assert ibis.__version__.startswith("12.0.")
+    assert tuple(map(int, sqlglot.__version__.split(".")[:2])) < (30, 18)
 
 
 def test_no_module_is_too_long():
