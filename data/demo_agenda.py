@@ -8,7 +8,10 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from demo_crm import USUAL, Market, deal_spans, quotes
+from demo_accounts import accounts
+from demo_crm import deal_spans, quotes
+from demo_deals import USUAL, Market
+from demo_planted import Account
 from demo_sales import sales_lines
 from demo_world import (
     AS_OF,
@@ -18,8 +21,6 @@ from demo_world import (
     REP_IDS,
     START,
     STOPPED_LOGGING,
-    Account,
-    accounts,
     at_desk,
     at_work,
     days,

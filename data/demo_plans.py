@@ -7,7 +7,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from demo_crm import QUOTE_FOLLOW_UP, opportunities
+from demo_accounts import accounts, class_cuts
+from demo_crm import opportunities
+from demo_deals import QUOTE_FOLLOW_UP
 from demo_sales import sales_lines
 from demo_world import (
     AS_OF,
@@ -19,9 +21,7 @@ from demo_world import (
     SEASON,
     TEAMS,
     absences,
-    accounts,
     at_work,
-    class_cuts,
     days,
     is_working,
     month_end,

@@ -9,7 +9,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from demo_world import AS_OF, LEFT_ON, SEASON, START, Account, accounts, at_work, stream, window_of, working_day
+from demo_accounts import accounts
+from demo_planted import Account
+from demo_world import AS_OF, LEFT_ON, SEASON, START, at_work, stream, window_of, working_day
 
 FAMILIES = {  # family: gross margin rate
     "Raccords et tubes": 0.29, "Joints et étanchéité": 0.38, "Vannes et robinets": 0.31, "Pompes": 0.24,

@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import demo_agenda as agenda
 import demo_crm as crm
+import demo_customers as customers
+import demo_deals as deals
 import demo_files
 import demo_plans as plans
 import demo_sales as sales
@@ -50,11 +52,11 @@ def frames(seed: int = 7, variant: str | None = None) -> dict[str, pd.DataFrame]
     """
     if variant is not None and variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
-    market = crm.LATE if variant == "late_losses" else crm.USUAL
+    market = deals.LATE if variant == "late_losses" else deals.USUAL
     tables = {
-        "customers": world.customers(seed),
-        "customer_potential": world.customer_potential(seed),
-        "customer_assignments": world.customer_assignments(seed),
+        "customers": customers.customers(seed),
+        "customer_potential": customers.customer_potential(seed),
+        "customer_assignments": customers.customer_assignments(seed),
         "sales_lines": sales.sales_lines(seed).copy(),
         "orders_backlog": sales.orders_backlog(seed),
         "opportunities": crm.opportunities(seed, market),
