@@ -1,9 +1,9 @@
-# make demo | make test | make test-slow | make system | make bench | make lock
+# make demo | make test | make test-slow | make system | make bench | make docs | make lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint system bench lock
+.PHONY: demo test test-slow lint system bench docs lock
 
 demo: $(VENV)/ready
 	$(BIN)/salespilot demo demo
@@ -19,6 +19,9 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/ready
+	$(BIN)/python -m docs.generate
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
