@@ -19,6 +19,7 @@ from salespilot.conventions import settings, threshold
 from salespilot.finding import Reason
 from salespilot.intake import Intake, Issue
 from salespilot.tables import TABLES
+from salespilot.views import SEEN
 
 REPORT = "data_fitness"
 HIDDEN = "•••"
@@ -353,13 +354,12 @@ def needed_columns(table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(() if spec.made_key else spec.key), *spec.essential]))
 
 
-def _standing_in(table: str, intake: Intake) -> Judged:
-    """The reserve that deals won stand in for invoices."""
-    sources = [source for source in intake.counts if source.table == table]
-    kept = sum(source.rows_kept for source in sources)
+def _standing_in(code: str, table: str, origin: str, intake: Intake) -> Judged:
+    """The reserve that ``origin`` stands in for a table that was not exported."""
+    sources = [source for source in intake.counts if source.table == origin]
     files = ", ".join(dict.fromkeys(source.file for source in sources))
-    issue = Issue("won_deals_basis", table, count=kept)
-    return Judged(issue, Effect.WEAKENS, Mender.ERP, None, files)
+    kept = sum(source.rows_kept for source in sources)
+    return Judged(Issue(code, table, count=kept, values={"origin": origin}), Effect.WEAKENS, keeper(table), None, files)
 
 
 def _verdict(report: str, needs: tuple[str, ...], intake: Intake, issues: tuple[Judged, ...]) -> Judgement:
@@ -375,7 +375,9 @@ def _verdict(report: str, needs: tuple[str, ...], intake: Intake, issues: tuple[
         elif other in intake.tables:
             tables.append(other)
             missing += _missing(other, columns, intake)
-            standing.append(_standing_in(other, intake))
+            standing.append(_standing_in("won_deals_basis", table, other, intake))
+        elif seen := [o for o, column, _ in SEEN.get(table, ()) if column in intake.columns.get(o, ())]:
+            standing.append(_standing_in("derived_table", table, seen[0], intake))
         else:
             missing.append(Missing(table))
     near = {companion for table in tables for companion in COMPANIONS.get(table, ())} - set(tables)

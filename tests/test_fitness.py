@@ -126,6 +126,18 @@ def test_an_absent_table_and_an_absent_column_starve():
     assert not judged.is_any_fit(["data_fitness"])
 
 
+def test_salespeople_seen_in_other_tables_stand_in_for_their_list():
+    needs = {"one_to_one": ("reps", ("sales_lines", "opportunities"))}
+    seen = assess(intake(columns={"sales_lines": (*SALES, "rep_id_booked")}), needs, client())
+    assert seen.judgements["one_to_one"].verdict is Verdict.RESERVES
+    assert seen.reserves("one_to_one") == (
+        Reason("issue_derived_table", {**seen.judgements["one_to_one"].weakening[0].values}),
+    )
+    assert seen.judgements["one_to_one"].weakening[0].values["origin"] == "sales_lines"
+    nobody = assess(intake(columns={"sales_lines": SALES}), needs, client())
+    assert nobody.obstacle("one_to_one") == Reason("absent_table", {"table": "reps"})
+
+
 def test_won_deals_stand_in_for_invoices_as_a_reserve():
     judged = assess(intake(columns={"opportunities": DEALS}), NEEDS, client())
     judgement = judged.judgements["portfolio_review"]

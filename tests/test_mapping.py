@@ -49,7 +49,7 @@ def test_synonyms_name_only_what_exists():
     from salespilot.intake import vocabulary
 
     for table, columns in vocabulary._raw().items():
-        if table in ("files", "ignored", "moments", "values"):
+        if table in ("files", "ignored", "moments", "prices", "assumed", "named", "values"):
             continue
         assert set(columns) <= set(TABLES[table].column_names), table
     for column, values in vocabulary._raw()["values"].items():
@@ -272,11 +272,71 @@ SALESFORCE = ("Id", "AccountId", "Name", "StageName", "Amount", "Probability", "
             {"Billing Document": "9", "Billing Date": "20250103", "Sold-to Party": "1", "Net Value": "12.50"},
             {"invoice_id": "Billing Document", "invoice_date": "Billing Date", "amount_net": "Net Value"},
         ),
+        (
+            "hubspot-deals",
+            {
+                "ID de fiche d'informations": "901",
+                "Nom de la transaction": "Fours",
+                "Phase de la transaction": "Fermé gagné",
+                "Date de fermeture": "2025-03-04 10:11",
+                "Propriétaire de la transaction": "Zara Ito",
+                "Montant": "12000",
+                "Date de création": "2025-01-02 09:00",
+            },
+            {
+                "opportunity_id": "ID de fiche d'informations",
+                "amount": "Montant",
+                "created_date": "Date de création",
+                "stage_code": "Phase de la transaction",
+                "status": "case when \"Phase de la transaction\" in ('Fermé gagné') then 'won' else 'open' end",
+            },
+        ),
+        (
+            "crm.lead",
+            {"Opportunité": "Fours", "Revenu espéré": "1200.0", "Étape": "Gagné", "Vendeur": "Zara", "Client": "Acme"},
+            {"opportunity_id": "Opportunité", "amount": "Revenu espéré", "rep_id": "Vendeur"},
+        ),
+        (
+            "Deals",
+            {"Record Id": "z1", "Amount": "9", "Stage": "Closed Lost", "Created Time": "2025-01-02 09:00:00"}
+            | {"Closing Date": "2025-03-04", "Reason For Loss": "Price"},
+            {"created_date": "Created Time", "loss_reason_code": "Reason For Loss"},
+        ),
+        (
+            "online_retail_II",
+            {"Invoice": "489434", "Quantity": "12", "InvoiceDate": "2009-12-01 07:45:00", "Price": "6.95"}
+            | {"Customer ID": "13085.0"},
+            {"amount_net": "Quantity * Price", "customer_id": "Customer ID"},
+        ),
+        (
+            "orders",
+            {"OrderID": "10248", "CustomerID": "VINET", "EmployeeID": "5", "OrderDate": "1996-07-04"}
+            | {"UnitPrice": "14", "Quantity": "12", "Discount": "0.15"},
+            {"amount_net": "Quantity * UnitPrice * (1 - coalesce(Discount, 0))", "rep_id_booked": "EmployeeID"},
+        ),
+        (
+            "visites",
+            {"Date visite": "15/01/2025", "Commercial": "Zara", "Client": "Acme", "Durée (h)": "1,5"},
+            {"type": "'visit'", "duration_min": '"Durée (h)" * 60'},
+        ),
+        (
+            "quotas",
+            {"Sales Rep": "Zara", "Month": "2025-01", "Quota": "100000"},
+            {"entity_id": "Sales Rep", "entity_level": "'rep'", "metric": "'revenue'", "value": "Quota"},
+        ),
     ],
 )
 def test_the_ways_of_well_known_systems(name, row, expected):
     found = mapped(propose(tuple(row), [row] * 3, name=name))
     assert expected.items() <= found.items()
+
+
+def test_the_number_of_a_line_within_its_order_is_no_key():
+    headers = ("ORDERNUMBER", "ORDERLINENUMBER", "SALES", "ORDERDATE", "CUSTOMERNAME")
+    lines = [(str(10100 + n // 4), str(n % 4 + 1), "2871", "2/24/2003 0:00", f"Customer {n}") for n in range(20)]
+    proposal = propose(headers, rows(headers, *lines), name="sales")
+    assert "line_id" not in proposal.columns
+    assert "ORDERLINENUMBER" in proposal.unused
 
 
 def test_salesforce_is_recognised():

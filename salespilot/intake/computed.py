@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from salespilot.intake.text import kind_of
 from salespilot.intake.vocabulary import fold, synonyms
 
 Rows = Sequence[Mapping[str, str]]
@@ -56,9 +57,7 @@ def example_of(header: str, samples: Rows) -> str:
 def computed_sales(columns: Mapping[str, Match], headers: Sequence[str], samples: Rows) -> dict[str, Match]:
     """Expressions for what invoices do not say outright: the amount of a line, and which are credit notes."""
     made: dict[str, Match] = {}
-    price = next(
-        (h for h in headers if fold(h) in map(fold, ("prix unitaire ht", "pu ht", "unit price", "prix unitaire"))), None
-    )
+    price = next((h for h in headers if fold(h) in synonyms().prices and _are_numbers(h, samples)), None)
     amount = columns.get("amount_net")
     if amount and amount.why and fold(amount.source) in _BEFORE_TAX and any(_TAX.search(h) for h in headers):
         amount = made["amount_net"] = replace(amount, confidence="sure", why="")  # the tax stands beside it
@@ -67,6 +66,10 @@ def computed_sales(columns: Mapping[str, Match], headers: Sequence[str], samples
         example = f"{example_of(quantity, samples)} × {example_of(price, samples)}"
         source = f"{identifier(quantity)} * {identifier(price)}"
         why = "no amount in this export: quantity times unit price; VAT and discounts as in the price"
+        rate = columns.get("discount")
+        if rate and rate.is_dangerous and not any("%" in value for value in filled(rate.source, samples)):
+            source += f" * (1 - coalesce({identifier(rate.source)}, 0))"
+            why = "no amount in this export: quantity times unit price less the discount's rate; VAT as in the price"
         made["amount_net"] = Match(source, "doubtful", example, why, is_expression=True)
     signed = columns.get("quantity") or amount
     if "doc_type" not in columns and "invoice_id" in columns and signed is not None:
@@ -78,6 +81,10 @@ def computed_sales(columns: Mapping[str, Match], headers: Sequence[str], samples
             why = f"numbers that begin with {prefix} go with negative figures"
             made["doc_type"] = Match(source, "doubtful", example, why, is_expression=True)
     return made
+
+
+def _are_numbers(header: str, samples: Rows) -> bool:
+    return all(kind_of(value) == "number" for value in filled(header, samples)[:100])
 
 
 def _credit_prefix(invoice: str, signed: str, samples: Rows) -> str | None:

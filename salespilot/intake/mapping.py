@@ -41,6 +41,10 @@ _MONTHS = (
     "jan(v|vier|uary)?|fev(r|rier)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?"
     "|aout?|aug(ust)?|sept?(embre|ember)?|oct(obre|ober)?|nov(embre|ember)?|dec(embre|ember)?"
 )
+_MINUTES = (
+    (frozenset(("sec", "second", "seconde")), "/ 60"),
+    (frozenset(("h", "hr", "hour", "heure")), "* 60"),
+)
 _SQL_NAME = re.compile(r'"[^"]+"|[^\W\d]\w*')
 _PERIOD = re.compile(
     r"(19|20)\d\d[-/ ._]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/ ._](19|20)\d\d|m(0?[1-9]|1[0-2])"
@@ -108,7 +112,7 @@ def propose(
                 None, unused=tuple(headers), wide=_wide(headers), remark="no standard table has such columns"
             )
         chosen = TABLES[best]
-    return _complete(chosen, headers, samples, known)
+    return _complete(chosen, headers, samples, known, words)
 
 
 def needed_columns(table: Table) -> tuple[str, ...]:
@@ -125,10 +129,14 @@ def _preset(
     return presets.find(preset, table, headers, folder)
 
 
-def _complete(table: Table, headers: Sequence[str], samples: Rows, known: presets.PresetTable | None) -> Proposal:
+def _complete(
+    table: Table, headers: Sequence[str], samples: Rows, known: presets.PresetTable | None, words: Words
+) -> Proposal:
     """All that is known of an export once its table is: columns, expressions, translations, what is left over."""
     columns = _columns(table, headers, samples)
     values: dict[str, Mapping[str, str]] = {}
+    if table.made_key and _repeats(table, columns, samples):
+        columns = {column: match for column, match in columns.items() if column not in table.key}
     if known is not None:
         for column, source in (known.columns_for(headers) | known.dangerous_for(headers)).items():
             columns[column] = _of_preset(known, column, source, samples)
@@ -156,9 +164,15 @@ def _complete(table: Table, headers: Sequence[str], samples: Rows, known: preset
         columns = {column: match for column, match in columns.items() if match.source != states.value}
     if table.name == "opportunities":
         columns = with_closing(columns, values, samples)
-    if table.name == "opportunity_events" and "field" not in columns and "new_value" in columns:
-        why = "no column names what changed: every row is taken for a change of stage"
-        columns["field"] = Match("'stage'", "doubtful", "", why, is_expression=True)
+    for place, meanings in synonyms().named.items():
+        named_table, column = place.split(".")
+        said = [value for value, names in meanings.items() if words & names]
+        if named_table == table.name and column not in columns and len(said) == 1:
+            why = "no column says it: the file's name does, for all rows"
+            columns[column] = Match(f"'{said[0]}'", "doubtful", "", why, is_expression=True)
+    if not set(needed_columns(table)) - set(columns) - set(synonyms().assumed[table.name]):
+        for column, (source, why) in synonyms().assumed[table.name].items():
+            columns.setdefault(column, Match(source, "doubtful", "", why, is_expression=True))
     used = {word for m in columns.values() for word in (_SQL_NAME.findall(m.source) if m.is_expression else [m.source])}
     return Proposal(
         table.name,
@@ -183,11 +197,18 @@ def _score(table: Table, columns: Mapping[str, Match], samples: Rows, words: Wor
         weight = 1.0 if match.confidence == "sure" else 0.5
         weight *= 0.4 if fold(match.source) <= _VAGUE else 1.0
         score += weight * (3.0 if column in needed else 1.0)
-    score -= 2.0 * sum(c not in found for c in needed)
+    score -= 2.0 * sum(c not in found and c not in synonyms().assumed[table.name] for c in needed)
     if not table.made_key and all(c in found for c in table.key):
-        keys = [tuple(row.get(found[c].source, "") for c in table.key) for row in samples]
-        score -= 4.0 * (len(set(keys)) < 0.9 * len(keys))  # a key that repeats is another table's
+        score -= 4.0 * _repeats(table, found, samples)  # a key that repeats is another table's
     return score + 3.0 * bool(words & synonyms().files.get(table.name, frozenset()))
+
+
+def _repeats(table: Table, columns: Mapping[str, Match], samples: Rows) -> bool:
+    """Whether what is taken for the table's key is the same in many rows (the line's number within its order)."""
+    if not all(column in columns for column in table.key):
+        return False
+    keys = [tuple(row.get(columns[c].source, "") for c in table.key) for row in samples]
+    return len(set(keys)) < 0.9 * len(keys)
 
 
 # --- one column ------------------------------------------------------------------------------------------------------
@@ -223,6 +244,9 @@ def _judge(column: Column, header: str, rank: int, why: str, samples: Rows) -> M
     example = example_of(header, samples)
     if rank == 1 and column.type == "id" and "id" not in fold(header) and _are_codes(header, samples):
         return Match(header, "sure", example)  # a column called "Client" that holds codes
+    factor = next((f for words, f in _MINUTES if words & fold(header)), "") if column.name.endswith("_min") else ""
+    if factor:
+        return Match(f"{identifier(header)} {factor}", "sure", example, is_expression=True)
     if column.type == "share" and _are_percents(header, samples):
         return Match(f"{identifier(header)} / 100", "sure", example, is_expression=True)
     if column.name == "discount" and _are_rates(header, samples):

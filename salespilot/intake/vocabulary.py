@@ -66,6 +66,9 @@ class Synonyms:
     ``columns``  table -> standard column -> its synonyms, the best first
     ``files``    table -> words of a file's name; ``ignored`` the same for exports that no report uses
     ``moments``  option of client.toml -> headers that date the states of a deal
+    ``prices``   headers of unit prices
+    ``assumed``  table -> standard column -> the SQL that stands for it where no header gives it, and why
+    ``named``    "table.column" -> standard value -> words of a file's name that say it of every row
     ``values``   "table.column" -> folded value -> standard value
     """
 
@@ -73,6 +76,9 @@ class Synonyms:
     files: Mapping[str, Words]
     ignored: Mapping[str, Words]
     moments: Mapping[str, frozenset[Words]]
+    prices: frozenset[Words]
+    assumed: Mapping[str, Mapping[str, tuple[str, str]]]
+    named: Mapping[str, Mapping[str, Words]]
     values: Mapping[str, Mapping[Words, str]]
     french: Words
     english: Words
@@ -115,6 +121,19 @@ def synonyms() -> Synonyms:
         {table: _all_words(names) for table, names in raw["files"].items()},
         {kind: _all_words(names) for kind, names in raw["ignored"].items()},
         {option: frozenset(map(fold, headers)) for option, headers in raw["moments"].items()},
+        frozenset(map(fold, raw["prices"]["unit"])),
+        {
+            name: {
+                place.split(".")[1]: (entry["value"], entry["why"])
+                for place, entry in raw["assumed"].items()
+                if place.startswith(f"{name}.")
+            }
+            for name in TABLES
+        },
+        {
+            column: {value: _all_words(names) for value, names in entry.items()}
+            for column, entry in raw["named"].items()
+        },
         {
             column: {fold(value): standard for standard, values in entry.items() for value in [standard, *values]}
             for column, entry in raw["values"].items()
@@ -157,7 +176,7 @@ def _raw() -> dict[str, Any]:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    headers = [name for table in TABLES.values() for name in table.column_names]
+    headers = [name for table in TABLES.values() for name in table.column_names] + _raw()["prices"]["unit"]
     for name in TABLES:
         for entry in _raw().get(name, {}).values():
             headers += [header for key in ("fr", "en", "doubtful", "dangerous") for header in entry.get(key, [])]
