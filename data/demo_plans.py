@@ -46,7 +46,6 @@ FORECAST_PERIODS = 27  # up to September 2026
 STRETCHED = ("R03", 1.50)  # official target far above what the cells can give: T10-R8
 REACHABLE = ("R02", 0.93)  # at pace with its target, while its activity falls: T07-R4
 CAPTURE = {"a1": 0.10, "b1": 0.15, "c1": 0.10}  # share of headroom that the cell rules expect
-TARGET_GROWTH = 1.02
 PILLARS = {"plan": 3.7, "means": 2.3, "steering": 3.1}  # what salespeople think of each, 1 to 5
 SKILLS = ("preparation", "discovery", "offer", "negotiation", "closing", "follow_up")
 

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 LIMIT, RANGE_LIMIT = 2.66, 3.268
 MEDIAN_LIMIT, MEDIAN_RANGE_LIMIT = 3.14, 3.865
-MIN_POINTS = 6
 RUN = 8
 
 
@@ -75,13 +74,6 @@ def limits(values: ArrayLike, baseline: int | None = None, *, median: bool = Fal
     centre = float(x.mean())
     ceiling = (MEDIAN_RANGE_LIMIT if median else RANGE_LIMIT) * spread
     return Limits(centre, centre - half, centre + half, spread, ceiling)
-
-
-def count_limits(counts: ArrayLike, baseline: int | None = None) -> Limits:
-    """Limits of rare counts a period, a c-chart: mean ± 3 √mean, never below zero [G]; no moving range."""
-    mean = float(np.nanmean(np.asarray(counts, dtype=float)[:baseline]))
-    half = 3 * mean**0.5
-    return Limits(mean, max(mean - half, 0.0), mean + half, float("nan"), float("nan"))
 
 
 def signal_rule(points: int, baseline: int = 0) -> SignalRule:

@@ -37,15 +37,6 @@ def test_nist_individuals(real_data):
     assert (found.lower, found.upper) == pytest.approx((45.8151, 55.8049), abs=5e-5)
 
 
-def test_nist_counts(real_data):
-    spc = pd.read_csv(real_data / "nist_spc.csv")
-    counts = spc.loc[spc["case"] == "c_wafer_defects", "x"].to_numpy()
-    found = b.count_limits(counts)
-    assert (found.centre, found.lower, found.upper) == (16, 4, 28)
-    assert list(np.flatnonzero((counts > found.upper) | (counts < found.lower)) + 1) == [24]
-    assert b.count_limits([0, 1, 2]).lower == 0
-
-
 def test_one_huge_range_does_not_inflate_the_median_limits():
     series = [10, 11, 10, 11, 60, 10, 11, 10]
     assert b.limits(series, median=True).upper == pytest.approx(np.mean(series) + 3.14)

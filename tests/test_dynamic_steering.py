@@ -54,14 +54,6 @@ def test_f11_and_f13():
     assert milestones.deal_basket(2_000_000, 1 / 3, 1) == pytest.approx(545_455, abs=1)
 
 
-def test_the_interval_of_a_profile():
-    shares = np.array([0.46, 0.48, 0.50])
-    low, high = landing.profile_interval(shares)
-    logs = np.log(shares)
-    half = 1.885618 * logs.std(ddof=1) * np.sqrt(4 / 3)  # Student's t, 2 degrees of freedom
-    assert (low, high) == pytest.approx((0.48 * np.exp(-half), 0.48 * np.exp(half)), rel=1e-5)
-
-
 def regular(years: float = 3.5, growth: float = 1.1) -> np.ndarray:
     months = np.arange(int(12 * years))
     return np.array([SEASON[m % 12] for m in months]) * growth ** (months // 12) * 1e4

@@ -140,6 +140,42 @@ def test_an_undocumented_threshold_is_seen():
     assert undocumented(Thresholds) == ["bad"]
 
 
+def readings(source: str) -> tuple[set[str], list[str]]:
+    """The attributes and words that a source names, and a pattern for each word it builds: f"win_{row}" is win_.+."""
+    names, patterns = set(), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            parts = [re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in node.values]
+            patterns.append("".join(parts))
+    return names, patterns
+
+
+def unread(fields: list[str], source: str) -> list[str]:
+    names, patterns = readings(source)
+    if ".+_.+" in patterns:  # a word of two, both of which the source names
+        names |= {f"{one}_{other}" for one in names for other in names}
+    patterns = [pattern for pattern in patterns if re.search(r"[a-z]{3}", pattern)]
+    return [f for f in fields if f not in names and not any(re.fullmatch(pattern, f) for pattern in patterns)]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_setting_of_a_report_is_read(name):
+    kind, module = REPORTS[name].__name__.split(".")[1], REPORTS[name]
+    paths = [PACKAGE / "fitness.py", *(PACKAGE / kind).glob(f"{name}.py"), *(PACKAGE / kind / name).rglob("*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8").replace("from __future__", "from future") for path in paths)
+    fields = [f.name for cls in (module.Parameters, module.Thresholds) for f in dataclasses.fields(cls)]
+    assert unread(fields, source) == []
+
+
+def test_a_setting_that_nothing_reads_is_seen():
+    source = 'limit: float = 1.0\nhard: float = 2.0\nx = th.limit\ny = getattr(th, f"win_{row}")'
+    assert unread(["limit", "hard", "win_a", "loss_a"], source) == ["hard", "loss_a"]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
 def test_a_notebook_is_thin_and_stored_bare(path):
     notebook = nbformat.read(path, as_version=4)

@@ -16,7 +16,6 @@ from salespilot.inference import shrunk_rates
 
 LOOKBACK_MONTHS = 36
 KAPPA = 20.0
-PUSHES = ("0", "1", "2", "3+")
 
 
 def push_band(push_count: pd.Series) -> pd.Series:

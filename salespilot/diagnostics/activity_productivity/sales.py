@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from salespilot.dataset import Dataset, Window
@@ -33,12 +32,6 @@ def orders(dataset: Dataset, window: Window) -> pd.DataFrame:
         from orders where amount > 0 group by 1, 2, 3 order by 1, 2, 3
         """
     )
-
-
-def median_order(dataset: Dataset, window: Window) -> float:
-    """The median order of the company, NaN without orders."""
-    head = _ORDERS.format(key=ORDER_KEY, start=window.start, end=window.end)
-    return float(dataset.sql(f"{head} select median(amount) as m from orders where amount > 0")["m"].iloc[0] or np.nan)
 
 
 def credits(dataset: Dataset, window: Window) -> pd.DataFrame:

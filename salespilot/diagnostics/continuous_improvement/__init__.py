@@ -20,7 +20,6 @@ FIGURES = (
     "charts", "signals", "false_alarm_rate", "interventions", "adopted", "abandoned", "adapted", "waiting",
     "documented_share", "expected_false_alarms", "process_year", "target_year", "target_gap", "watched",
 )  # fmt: skip
-TEAM_KINDS = ("company", "team")
 
 
 def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds: Thresholds = Thresholds()) -> Result:

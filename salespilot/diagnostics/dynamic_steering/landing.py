@@ -124,15 +124,6 @@ def carry(actual: float, previous: float, previous_total: float, elapsed_share: 
     return (previous_total - previous) * (1 + (actual / previous - 1) * elapsed_share)
 
 
-def profile_interval(shares: np.ndarray, level: float = 0.80) -> tuple[float, float]:
-    """M2's own interval of phi: Student's t on log phi, sd · √(1 + 1/n), n − 1 degrees of freedom."""
-    logs = np.log(shares)
-    n = len(logs)
-    half = stats.t.ppf((1 + level) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
-    middle = np.log(shares.mean())
-    return float(np.exp(middle - half)), float(np.exp(middle + half))
-
-
 @dataclass(frozen=True)
 class _Question:
     """One origin: sold to date, the true rest (NaN: not yet known), working days, earlier years at the same point."""

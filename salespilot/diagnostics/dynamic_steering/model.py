@@ -31,7 +31,6 @@ class Thresholds:
     interval: float = threshold(0.80, "share", "8 landings in 10 fall inside", "J")
     green: float = threshold(0.80, "share", "chance from which the target is held")
     amber: float = threshold(0.50, "share", "chance below which the target is at stake")
-    effort_hard: float = threshold(1.25, "times the current pace", "hard beyond")
     effort_unreal: float = threshold(1.50, "times the current pace", "unrealistic beyond without a plan")
     phi_min: float = threshold(0.15, "share of the period", "earlier, dividing by the share done explodes", "G")
     profile_years: int = threshold(3, "years", "latest years whose season is averaged")

@@ -61,7 +61,6 @@ class Thresholds:
     after_days: int = threshold(28, "days", "sales missing after it, where no sales cycle is known")
     longest_after_days: int = threshold(92, "days", "later, other causes take over")
     effect_level: float = threshold(0.05, "share of chances", "an effect is called proven, one-sided t test")
-    placebo_limit: float = threshold(0.10, "share of placebos", "quiet periods that do as well: no proof")
     min_placebos: int = threshold(10, "windows", "fewer prove nothing")
     pull_forward_limit: float = threshold(0.50, "share of the gain", "more taken from later sales: moved, not created")
     quality_drift: float = threshold(0.02, "share of sales", "credit notes or discounts above the usual")
