@@ -209,8 +209,12 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
     """
     client = client if isinstance(client, Client) else load(Path(client))
     conventions = settings(Conventions, client.conventions, "client.toml [conventions]")
-    intake = register.join(read(client), register.read(client), aliases.codes(client))
+    exports, known, codes = read(client), register.read(client), aliases.codes(client)
+    intake = register.join(exports, known, codes)
     opened = _opened(intake.tables, as_of, months, conventions, client, intake)
+    if (dated := known.dated(opened.as_of)) != known:
+        intake = register.join(exports, dated, codes)
+        opened = _opened(intake.tables, opened.as_of, months, conventions, client, intake)
     if as_of and opened.sales_basis and opened.first_transaction is None:
         first = opened.at(LATEST).first_transaction
         if first is not None:

@@ -16,7 +16,7 @@ from salespilot import aliases, deal_states
 from salespilot.client import Client
 from salespilot.tables import TABLES, Table
 
-SPECIAL = ("sales_lines", "opportunities", "customers", "reps")
+SPECIAL = ("sales_lines", "opportunities", "customers", "reps", "actions")
 SEEN = {
     "customers": (
         ("sales_lines", "customer_id", "customer_name"),
@@ -135,6 +135,7 @@ def create(connection: Any, as_of: date, basis: str | None, credit_note_dating: 
             connection.execute(f"create view {name} as select * from raw_{name} where {_known(spec, as_of)}")
     connection.execute(f"create table opportunities as {deal_states.opportunities(as_of)} order by opportunity_id")
     connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
+    connection.execute(f"create view actions as {_actions(as_of)}")
     for name in ("customers", "reps"):
         connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of)}")
 
@@ -144,6 +145,16 @@ def _known(spec: Table, as_of: date) -> str:
         return "true"
     dated = f"cast(coalesce({', '.join(spec.dated_by)}) as date)"
     return f"({dated} is null or {dated} <= date '{as_of}')"
+
+
+def _actions(as_of: date) -> str:
+    """What was done after ``as_of`` was in progress then."""
+    return f"""
+        select * replace (
+            if(status = 'done' and done_on > date '{as_of}', 'in_progress', status) as status,
+            if(done_on > date '{as_of}', null, done_on) as done_on,
+            if(done_on > date '{as_of}', null, progress) as progress
+        ) from raw_actions where {_known(TABLES["actions"], as_of)}"""
 
 
 def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str:

@@ -56,12 +56,14 @@ class Broken:
 @dataclass(frozen=True)
 class Row:
     """One action of the register: its values by column (what a broken cell held before stands in for it), the user's
-    own columns, the cells refused, and whether anyone changed what was last written."""
+    own columns, the cells refused, whether anyone changed what was last written, and whether it is done without a day and
+    was not when last written."""
 
     values: Mapping[str, Any]
     extra: Mapping[str, Any] = field(default_factory=dict)
     broken: tuple[Broken, ...] = ()
     is_edited: bool = False
+    is_just_done: bool = False
 
     @property
     def id(self) -> str:
@@ -91,6 +93,12 @@ class Register:
     def decided(self) -> tuple[Row, ...]:
         """The rows decided or closed: what the reports may see."""
         return tuple(row for row in self.rows if row.status in DECIDED)
+
+    def dated(self, as_of: date) -> Register:
+        """The same, what people have called done since the last run and did not date being done at this run's date."""
+        day = max(as_of, self.as_of or as_of)
+        rows = (replace(r, values={**r.values, "done_on": day}) if r.is_just_done else r for r in self.rows)
+        return replace(self, rows=tuple(rows))
 
     @property
     def fingerprint(self) -> str:
@@ -268,7 +276,9 @@ def _row(cells: Mapping[str, Any], extra: Mapping[str, Any], memory: _Memory) ->
         known = [day for day in (values["start_date"], memory.as_of) if day is not None]
         values["decided_on"] = min(known) if known else None
     changed = any(not _alike(values[name], before.get(name)) for name in COLUMNS)
-    return Row(values, dict(extra), tuple(broken), changed or bool(broken) or not before or id in memory.edited)
+    is_edited = changed or bool(broken) or not before or id in memory.edited
+    is_just_done = values["status"] == "done" and before.get("status") != "done" and values["done_on"] is None
+    return Row(values, dict(extra), tuple(broken), is_edited, is_just_done)
 
 
 def _alike(one: Any, other: Any) -> bool:

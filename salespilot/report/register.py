@@ -59,7 +59,7 @@ def update(dataset: Dataset, found: Sequence[Found]) -> str | None:
     """
     client = dataset.client
     assert client is not None
-    known = registers.read(client)
+    known = registers.read(client).dated(dataset.as_of)
     if known.as_of and dataset.as_of < known.as_of:
         return "register_earlier"
     merged = _merged(known, dataset, found)
@@ -141,11 +141,14 @@ def _candidates(dataset: Dataset, found: Sequence[Found]) -> dict[str, Row]:
     assert client is not None
     rows = {}
     managers = _managers(dataset)
+    names = {"customer": dataset.names("customers"), "rep": dataset.names("reps")}
     for one in found:
         book = Phrasebook(one.report, client.language, client.currency)
         for finding in one.findings:
             title = sentences.action(finding, book)
             if title:
+                name = names.get(finding.subject_kind, {}).get(finding.subject_id)
+                title = title if name is None or name in title else f"{name} – {title}"
                 rows[finding.id] = _candidate(finding, title, book, dataset.as_of, managers)
     return rows
 

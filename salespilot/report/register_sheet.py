@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
@@ -21,11 +23,14 @@ from salespilot.phrasebook import Phrasebook
 from salespilot.report.workbook import CREATED, HEADER, OPTIONS, sheet_names
 
 ORDER = (
-    *("status", "title", "owner_rep_id", "start_date", "due_date", "progress", "observation", "stake", "stake_kind"),
-    *("hours_planned", "budget", "probability", "impact_low", "impact_mode", "impact_high", "metric", "baseline"),
-    *("target_value", "unit", "review_cadence_days", "last_review_date", "stop_rule", "actual_impact", "source"),
+    *("status", "title", "owner_rep_id", "start_date", "due_date", "progress", "done_on", "observation"),
+    *("stake", "stake_kind", "hours_planned", "budget", "probability", "impact_low", "impact_mode", "impact_high"),
+    *("metric", "baseline", "target_value", "unit", "review_cadence_days", "last_review_date", "stop_rule", "actual_impact", "source"),
     *("plan_id", "decided_on", "first_seen", "last_seen", "is_found", "targets", "report", "rule", "action_id"),
 )
+PRINTED = 10  # the first columns; a page holds no more
+WRAPPED = ("title", "observation", "stop_rule")
+LINE = 15.0  # points: LibreOffice fits no height to wrapped text by itself
 WIDTHS: Mapping[str, int] = {"title": 60, "observation": 60, "stop_rule": 30, "owner_rep_id": 26, "targets": 24}
 FIRST = registers.HEADER_ROWS
 SPARE = 500  # rows below the last that still offer their lists
@@ -77,10 +82,11 @@ class _Sheet:
         day = "dd/mm/yyyy" if book.language == "fr" else "d mmm yyyy"
         top = {"valign": "top"}
         self.header = made.add_format(HEADER)
-        self.text = made.add_format(top | {"text_wrap": True})
+        self.text = made.add_format(top | {"num_format": "@"})
+        self.wrapped = made.add_format(top | {"num_format": "@", "text_wrap": True})
         self.masks = {
             "date": made.add_format(top | {"num_format": day}),
-            "share": made.add_format(top | {"num_format": "0%"}),
+            "share": made.add_format(top | {"num_format": "0 %" if book.language == "fr" else "0%"}),
             "money": made.add_format(top | {"num_format": "#,##0"}),
             "number": made.add_format(top | {"num_format": "#,##0.##"}),
             "integer": made.add_format(top | {"num_format": "0"}),
@@ -95,7 +101,7 @@ class _Sheet:
             is_ours = name in registers.COLUMNS
             sheet.write_string(0, place, name if is_ours else "")
             sheet.write_string(1, place, self.book.heading(name, "actions") if is_ours else name, self.header)
-            sheet.set_column(place, place, WIDTHS.get(name, 14))
+            sheet.set_column(place, place, WIDTHS.get(name, 14), self._format(name) if is_ours else None)
         for number, row in enumerate(rows, start=FIRST):
             self._row(sheet, number, row, extras)
         last = FIRST + len(rows) + SPARE
@@ -107,11 +113,13 @@ class _Sheet:
         sheet.autofilter(1, 0, max(FIRST, FIRST + len(rows) - 1), len(ORDER) + len(extras) - 1)
         sheet.set_landscape()
         sheet.set_paper(9)
+        sheet.print_area(0, 0, max(FIRST, FIRST + len(rows) - 1), PRINTED - 1)
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(1)
 
     def _row(self, sheet: Worksheet, number: int, row: Row, extras: Sequence[str]) -> None:
         broken = {cell.column: cell for cell in row.broken}
+        sheet.set_row(number, LINE * max(ceil(len(row.values.get(name) or "") / WIDTHS[name]) or 1 for name in WRAPPED))
         for place, name in enumerate(ORDER):
             if name in broken:
                 sheet.write_string(number, place, broken[name].text, self.broken)
@@ -122,10 +130,14 @@ class _Sheet:
         for place, name in enumerate(extras, start=len(ORDER)):
             self._free(sheet, number, place, row.extra.get(name))
 
+    def _format(self, name: str) -> Format:
+        """How a column of ours is shown; text stays text, so that a code typed keeps its zeros."""
+        return self.masks.get(registers.COLUMNS[name].type, self.wrapped if name in WRAPPED else self.text)
+
     def _cell(self, sheet: Worksheet, number: int, place: int, value: Any, name: str) -> None:
         kind = registers.COLUMNS[name].type
         if value is None or value == "":
-            sheet.write_blank(number, place, None, self.masks.get(kind, self.text))
+            sheet.write_blank(number, place, None, self._format(name))
         elif name == "owner_rep_id":
             sheet.write_string(number, place, self.labels.get(str(value), str(value)), self.text)
         elif kind == "date":
@@ -135,7 +147,8 @@ class _Sheet:
         elif kind in self.masks:
             sheet.write_number(number, place, float(value), self.masks[kind])
         else:
-            sheet.write_string(number, place, self._word(name, value) if name in registers.WORDS else value, self.text)
+            text = self._word(name, value) if name in registers.WORDS else value
+            sheet.write_string(number, place, text, self._format(name))
 
     def _word(self, column: str, code: str) -> str:
         """The word for a code, remembered so that it can be read back."""
@@ -151,12 +164,12 @@ class _Sheet:
 
     def _lists(self, sheet: Worksheet, last: int) -> None:
         """What each column offers or accepts; Excel warns, and the next run says what it could not read."""
-        statuses = [self._word("status", code) for code in registers.COLUMNS["status"].choices]
         for place, name in enumerate(ORDER):
             kind = registers.COLUMNS[name].type
             rule: dict[str, Any] | None = None
-            if name == "status":
-                rule = {"validate": "list", "source": statuses}
+            if registers.COLUMNS[name].choices:
+                words = [self._word(name, code) for code in registers.COLUMNS[name].choices]
+                rule = {"validate": "list", "source": words}
             elif name == "owner_rep_id" and self.labels:
                 rule = {"validate": "list", "source": f"={registers.MEMORY}!$C$2:$C${len(self.labels) + 1}"}
             elif kind == "date":

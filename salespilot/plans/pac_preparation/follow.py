@@ -71,7 +71,8 @@ def _once(table: pd.DataFrame, customers: dict[str, list[str]]) -> pd.Series:
 
 def progress(actions: pd.DataFrame, dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
     """One row an action due by ``as_of`` or in progress: elapsed_share, variance (progress less time gone), late_days,
-    is_due, is_done, is_late; the most behind first. Dropped ones are decided against, not late."""
+    is_due, is_done, is_on_time, is_late; the most behind first. Dropped ones are decided against, not late; a done one
+    whose day nobody knows counts as on time."""
     now = pd.Timestamp(dataset.as_of)
     table = actions[actions["status"] != "dropped"].copy()
     table["is_due"] = table["due_date"] <= now
@@ -79,18 +80,20 @@ def progress(actions: pd.DataFrame, dataset: Dataset, thresholds: Thresholds) ->
     whole = (table["due_date"] - table["start_date"]).dt.days.clip(lower=1)
     table["elapsed_share"] = ((now - table["start_date"]).dt.days / whole).clip(0, 1)
     table["is_done"] = table["status"] == "done"
+    overrun = (table["done_on"] - table["due_date"]).dt.days.clip(lower=0)
+    table["is_on_time"] = table["is_done"] & ~(overrun > 0)
     told = table["progress"].fillna(0.0).where(~table["is_done"], 1.0)
     table["variance"] = (told - table["elapsed_share"]).where(~table["is_done"], 0.0)
     late = (now - table["due_date"]).dt.days
-    table["late_days"] = late.where(table["is_due"] & ~table["is_done"]).astype(float)
+    table["late_days"] = late.where(table["is_due"] & ~table["is_done"], overrun.where(overrun > 0)).astype(float)
     table["is_late"] = (table["variance"] < -thresholds.late_share) & ~table["is_done"]
     return table.sort_values(["variance", "action_id"], ignore_index=True)
 
 
 def execution_rate(table: pd.DataFrame) -> float | None:
-    """Done over due; None where nothing was due."""
+    """Done on time over due; None where nothing was due."""
     due = table[table["is_due"]]
-    return float(due["is_done"].mean()) if len(due) else None
+    return float(due["is_on_time"].mean()) if len(due) else None
 
 
 def unowned(dataset: Dataset) -> pd.DataFrame:
