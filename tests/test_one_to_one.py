@@ -131,6 +131,14 @@ def test_completion_is_what_was_kept_of_what_came_due():
     assert sorted(result.commitments["commitment_state"]) == ["dropped", "kept", "kept", "missed", "pending"]
 
 
+def test_done_late_came_due_and_was_not_kept():
+    rows = actions(("2026-03-02", "2026-04-01", "done", "R1"), ("2026-03-02", "2026-04-01", "done", "R1"))
+    rows["done_on"] = pd.to_datetime(["2026-04-01", "2026-04-02"])
+    result = sheet(small(actions=rows), "R1")
+    assert result.commitments["commitment_state"].tolist() == ["kept", "done_late"]
+    assert result.key_figures["commitment_completion"] == 0.5
+
+
 def test_an_action_of_another_source_is_no_commitment():
     other = actions(("2026-03-02", "2026-04-01", "done", "R1")).assign(source="pac")
     result = sheet(small(actions=other), "R1")

@@ -86,7 +86,9 @@ def client(actions: list[dict] = [], aimed: dict[str, list[str]] | None = None, 
     every = {"sales_lines": sales(), "reps": REPS, "targets": TARGETS, "customer_assignments": ASSIGNED} | tables
     if actions:
         frame = pd.DataFrame(actions)
-        for column in ("start_date", "due_date", "last_review_date", "decided_on"):
+        for column in frame.columns.intersection(
+            ["start_date", "due_date", "last_review_date", "decided_on", "done_on"]
+        ):
             frame[column] = pd.to_datetime(frame[column])
         every["actions"] = frame
     if aimed:
@@ -327,6 +329,18 @@ def test_execution_and_lateness_by_hand():
     assert table.loc["A2", "late_days"] == 15
     codes = {(f.code, f.subject_id) for f in pac.findings(one) if f.rule == "T05-R4"}
     assert codes == {("late_overdue", "A2"), ("late", "A4")}
+
+
+def test_done_after_the_due_date_is_not_done_on_time():
+    due = {"status": "done", "due_date": "2026-05-31", "progress": 1.0}
+    one = pac.compute(
+        client(
+            [action("A1", **due, done_on="2026-05-30"), action("A2", **due, done_on="2026-06-09"), action("A3", **due)]
+        ),
+        results(),
+    )
+    assert one.key_figures["execution_rate"] == pytest.approx(2 / 3)  # of A3 nobody knows the day
+    assert one.progress.set_index("action_id")["late_days"].dropna().to_dict() == {"A2": 9.0}
 
 
 def test_an_action_of_nobody_or_of_who_has_left_is_said():

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import pandas as pd
 import pytest
+import xlsxwriter
 from actions_sheet import edit, sheet
 from python_calamine import CalamineWorkbook
 
@@ -15,6 +16,7 @@ import salespilot as sp
 from salespilot.client import load
 from salespilot.finding import Finding, Severity
 from salespilot.intake import register as registers
+from salespilot.intake.register_cells import COLUMNS
 from salespilot.report import register
 from salespilot.report.register import Found, update
 
@@ -221,6 +223,52 @@ def test_a_deleted_column_and_a_deleted_decision_come_back(folder):
     assert not complaints(folder)
 
 
+def test_what_people_do_to_a_sheet_loses_nothing(folder):
+    run(folder, finding("C1"), finding("C2", "R2"))
+    path = folder / "actions.xlsx"
+    edit(folder, {(ids("C1")[0], "owner_rep_id"): "noé martin", (ids("C2")[0], "owner_rep_id"): "r1"})
+    book = CalamineWorkbook.from_path(path)
+    sheets = {name: book.get_sheet_by_name(name).to_python(False) for name in book.sheet_names}
+    first = sheets.pop("Actions")
+    first[:1] = [["Comité du 3 juillet"]]  # a title in the place of the hidden codes: the headings tell
+    erased = first[1].index("Code action")
+    for line in first[2:]:
+        line[erased] = ""
+    with xlsxwriter.Workbook(str(path)) as made:
+        made.add_worksheet("Notes").write(0, 0, "Ordre du jour")
+        for name, lines in {"Plan": first, **sheets}.items():
+            written = made.add_worksheet(name)
+            for number, line in enumerate(lines):
+                for place, value in enumerate(line):
+                    written.write(number, place, str(value) if isinstance(value, date) else value)
+    read = registers.read(load(folder))
+    assert not read.issues
+    assert {row.id: row.values["owner_rep_id"] for row in read.rows} == {ids("C1")[0]: "R2", ids("C2")[0]: "R1"}
+
+
+def test_a_customer_that_nobody_knows_is_said(folder):
+    run(folder, finding())
+    edit(folder, {(ids("C1")[0], "status"): "Décidée", (ids("C1")[0], "targets"): "C2; C77"})
+    assert [(issue.code, issue.values["value"]) for issue in complaints(folder)] == [("register_target", "C77")]
+    assert list(sp.open(folder).table("action_targets")["customer_id"]) == ["C2", "C77"]
+
+
+def test_what_is_done_is_dated_by_the_run_that_first_sees_it(folder):
+    run(folder, finding("C1"), finding("C2", "R2"))
+    rows = {(id, "status"): "Faite" for id in ids("C1", "C2")}
+    edit(folder, rows | {(id, "decided_on"): datetime(2026, 6, 1) for id in ids("C1", "C2")})
+    edit(folder, {(ids("C2")[0], "done_on"): datetime(2026, 7, 10)})
+    seen = sp.open(folder, "2026-07-31")
+    dates = seen.table("actions").set_index("action_id")["done_on"].dt.date
+    assert dates[ids("C1", "C2")].tolist() == [date(2026, 7, 31), date(2026, 7, 10)]
+    run(folder, finding("C1"), finding("C2", "R2"), as_of="2026-07-31")
+    assert sheet(folder).loc[ids("C1", "C2"), "done_on"].tolist() == [date(2026, 7, 31), date(2026, 7, 10)]
+    assert sp.open(folder, "2026-08-31").table("actions")["done_on"].dt.date.max() == date(2026, 7, 31)
+    then = sp.open(folder, "2026-06-30").table("actions")
+    assert then["status"].tolist() == ["in_progress"] * 2  # done since
+    assert then["done_on"].isna().all()
+
+
 def test_an_unreadable_or_open_register_is_left_alone(folder):
     (folder / "actions.xlsx").write_bytes(b"not a workbook")
     assert run(folder, finding()) == "register_locked"
@@ -258,9 +306,9 @@ def test_every_word_written_is_read_back(folder, language):
         (folder / "client.toml").read_text(encoding="utf-8").replace('language = "fr"', f'language = "{language}"'),
         encoding="utf-8",
     )
-    statuses = registers.COLUMNS["status"].choices
+    statuses = COLUMNS["status"].choices
     rows = [registers.Row({"action_id": f"A{n}", "status": word}, is_edited=True) for n, word in enumerate(statuses)]
-    sources = registers.COLUMNS["source"].choices
+    sources = COLUMNS["source"].choices
     rows += [registers.Row({"action_id": f"S{n}", "source": word}, is_edited=True) for n, word in enumerate(sources)]
     book = sp.Phrasebook("_register", language)
     register.write(folder / "actions.xlsx", registers.Register(tuple(rows), as_of=date(2026, 6, 30)), {}, book)

@@ -70,6 +70,7 @@ the register, actions.xlsx
 register_cell              line, value, reason              one cell that could not be read; the value before it holds
 register_column            value                            one column deleted; its values hold
 register_row               value                            one decided action deleted; it holds
+register_target            value                            a customer aimed at that no export knows
 register_twice             line, value                      one id twice; the second row gets a new one
 register_unreadable        reason                           the file cannot be opened at all
 =========================  ==========================================================================================

@@ -8,10 +8,9 @@ gives back what a broken edit or a deleted column would lose. What cannot be rea
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,16 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from salespilot.client import Client
 from salespilot.intake.model import Intake, Issue
-from salespilot.intake.words import choice, is_empty
-from salespilot.tables import TABLES, Column
+from salespilot.intake.register_cells import COLUMNS, MEMORY, OWN, Memory, alike, layout, new_id, remembered, text_of
+from salespilot.intake.register_cells import value as read_cell
+from salespilot.intake.words import is_empty
+from salespilot.tables import TABLES
 
 FILE = "actions.xlsx"
-MEMORY = "salespilot"  # the hidden sheet: kind, id, JSON
-HEADER_ROWS = 2
 OPEN, CLOSED = ("planned", "in_progress"), ("done", "dropped")
 DECIDED = (*OPEN, *CLOSED)
-
-ACTIONS = TABLES["actions"]
-SEEN = (Column("first_seen", "date"), Column("last_seen", "date"), Column("is_found", "flag"))
-ORIGIN = (
-    *(Column("observation", "text"), Column("stake", "money"), Column("stake_kind", "text")),
-    *(Column("targets", "text"), Column("report", "text"), Column("rule", "text")),
-)
-COLUMNS: Mapping[str, Column] = {c.name: c for c in (*ACTIONS.columns, *SEEN, *ORIGIN)}
-"""The columns that the register knows; those whose code is not among them are the user's own, and are kept."""
-
-OWN = frozenset(c.name for c in (*SEEN, *ORIGIN)) - {"targets"}
-"""Columns that only runs write: what a sheet holds there is not read back."""
-WORDS = ("status", "source", "metric", "stake_kind", "report")
-"""Columns whose codes the sheet shows as words of its language."""
+KINDS = "customer", "opportunity", "rep", "segment", "stage", "kpi", "team", "company", "intervention", "contest"
+"""What an action may touch."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +43,8 @@ class Broken:
 @dataclass(frozen=True)
 class Row:
     """One action of the register: its values by column (what a broken cell held before stands in for it), the user's
-    own columns, the cells refused, whether anyone changed what was last written, and whether it is done without a day and
-    was not when last written."""
+    own columns, the cells refused, whether anyone changed what was last written, and whether it is done since, without
+    a day."""
 
     values: Mapping[str, Any]
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -116,19 +103,25 @@ def read(client: Client) -> Register:
     try:
         book = CalamineWorkbook.from_path(path)
         sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names}
-        memory = _memory(sheets[MEMORY])
+        memory = remembered(sheets.pop(MEMORY))
     except (CalamineError, OSError, KeyError, ValueError) as error:
-        values = {"effect": "weakens", "reason": str(error)}
-        issue = Issue("register_unreadable", "actions", FILE, values=values)
-        return Register(issues=(issue,), is_readable=False)
-    names = [name for name in book.sheet_names if name != MEMORY]
-    rows, issues = _rows(sheets[names[0]], memory)
-    gone = _rows(sheets[names[1]], memory)[0] if len(names) > 1 else []
+        return _unreadable(str(error))
+    past = sheets.pop(memory.gone, [])
+    ours = next((lines for lines in sheets.values() if layout(lines, memory)), None)
+    if ours is None:
+        return _unreadable("no headings")
+    rows, issues = _rows(ours, memory)
+    gone = _rows(past, memory)[0]
     known = {row.id for row in rows}
     lost = [row for id, row in memory.rows.items() if id not in known and row["status"] in DECIDED]
     rows += [Row(values) for values in lost]
     issues += [_issue("register_row", "action_id", str(values["action_id"])) for values in lost]
     return Register(tuple(rows), tuple(gone), memory.as_of, memory.imported, tuple(issues))
+
+
+def _unreadable(reason: str) -> Register:
+    issue = Issue("register_unreadable", "actions", FILE, values={"effect": "weakens", "reason": reason})
+    return Register(issues=(issue,), is_readable=False)
 
 
 def join(found: Intake, register: Register, codes: Mapping[str, str]) -> Intake:
@@ -149,10 +142,21 @@ def join(found: Intake, register: Register, codes: Mapping[str, str]) -> Intake:
             place.mkdir(exist_ok=True)
             merged.to_parquet(place / f"{table}.parquet")
             tables[table], columns[table] = place / f"{table}.parquet", tuple(frame.columns)
-    if tables == dict(found.tables) and not register.issues:
+    issues = (*register.issues, *_strangers(found.tables, targets(register), codes))
+    if tables == dict(found.tables) and not issues:
         return found
     name = f"{found.fingerprint}-{register.fingerprint}"
-    return replace(found, fingerprint=name, tables=tables, columns=columns, issues=(*found.issues, *register.issues))
+    return replace(found, fingerprint=name, tables=tables, columns=columns, issues=(*found.issues, *issues))
+
+
+def _strangers(tables: Mapping[str, Path], aimed: pd.DataFrame, codes: Mapping[str, str]) -> list[Issue]:
+    """Customers that actions aim at and that no export knows: nothing can be measured on a code mistyped."""
+    unknown = set(aimed["customer_id"].dropna().replace(dict(codes)))
+    for table in ("customers", "sales_lines"):
+        if unknown and table in tables:
+            asked = [("customer_id", "in", sorted(unknown))]
+            unknown -= set(pd.read_parquet(tables[table], columns=["customer_id"], filters=asked)["customer_id"])
+    return [_issue("register_target", "targets", customer) for customer in sorted(unknown)]
 
 
 def _content(frame: pd.DataFrame, table: str) -> list[str]:
@@ -163,8 +167,8 @@ def _content(frame: pd.DataFrame, table: str) -> list[str]:
 
 def actions(register: Register) -> pd.DataFrame:
     """The decided and closed rows as the table ``actions``."""
-    rows = [{name: row.values.get(name) for name in ACTIONS.column_names} for row in register.decided]
-    return _typed(pd.DataFrame(rows, columns=list(ACTIONS.column_names)), "actions")
+    rows = [{name: row.values.get(name) for name in TABLES["actions"].column_names} for row in register.decided]
+    return _typed(pd.DataFrame(rows, columns=list(TABLES["actions"].column_names)), "actions")
 
 
 def targets(register: Register) -> pd.DataFrame:
@@ -188,62 +192,27 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 
 
 def split_targets(text: Any) -> list[tuple[str, str]]:
-    """The (kind, id) of a cell like "customer:000123; opportunity:OPP-7"; ids may hold colons, not semicolons."""
-    parts = (part.strip().partition(":") for part in str(text or "").split(";"))
-    return [(kind, id.strip()) for kind, colon, id in parts if colon and id.strip()]
+    """The (kind, id) of a cell like "customer:000123; opportunity:OPP-7"; a code alone is a customer's. Ids may hold
+    colons, not semicolons."""
+    parts = (part.strip() for part in str(text or "").split(";"))
+    split = [(part, *part.partition(":")) for part in parts if part]
+    return [(kind, id.strip()) if kind in KINDS and id.strip() else ("customer", part) for part, kind, _, id in split]
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """What was last written: the rows by id, those that people had edited, the owners that may be chosen (label and
-    id -> id), the words shown ((column, word) -> code), the imports, the date."""
-
-    rows: Mapping[str, dict[str, Any]]
-    edited: frozenset[str]
-    owners: Mapping[str, str]
-    words: Mapping[tuple[str, str], str]
-    imported: frozenset[str]
-    as_of: date | None
-
-
-def _memory(lines: list[list[Any]]) -> _Memory:
-    rows: dict[str, dict[str, Any]] = {}
-    owners: dict[str, str] = {}
-    words: dict[tuple[str, str], str] = {}
-    imported, edited, as_of = set(), set(), None
-    for kind, id, text in (line[:3] for line in lines):
-        if kind in ("row", "edited"):
-            rows[id] = {name: _remembered(name, value) for name, value in json.loads(text).items()}
-            edited |= {id} if kind == "edited" else set()
-        elif kind == "owner":
-            owners[text] = owners[id] = id
-        elif kind in WORDS:
-            words[kind, text] = id
-        elif kind == "imported":
-            imported.add(id)
-        elif kind == "as_of":
-            as_of = date.fromisoformat(id)
-    return _Memory(rows, frozenset(edited), owners, words, frozenset(imported), as_of)
-
-
-def _remembered(name: str, value: Any) -> Any:
-    return date.fromisoformat(value) if value and name in COLUMNS and COLUMNS[name].type == "date" else value
-
-
-def _rows(lines: list[list[Any]], memory: _Memory) -> tuple[list[Row], list[Issue]]:
-    codes = [str(cell or "").strip() for cell in lines[0]] if lines else []
-    headings = [str(cell or "").strip() for cell in lines[1]] if len(lines) > 1 else []
+def _rows(lines: list[list[Any]], memory: Memory) -> tuple[list[Row], list[Issue]]:
+    codes, headings, first = layout(lines, memory) or ([], [], 0)
     absent = [name for name in COLUMNS if name not in codes and name not in OWN]
     issues = [_issue("register_column", name, name) for name in absent]
     rows: list[Row] = []
     taken: set[str] = set()
-    for number, cells in enumerate(lines[HEADER_ROWS:], start=HEADER_ROWS + 1):
+    lost = _nameless(codes, lines[first:], memory)
+    for number, cells in enumerate(lines[first:], start=first + 1):
         if all(is_empty(str(cell)) for cell in cells):
             continue
-        row = _row(dict(zip(codes, cells, strict=False)), _extra(codes, headings, cells), memory)
+        row = _row(dict(zip(codes, cells, strict=False)), _extra(codes, headings, cells), memory, lost)
         if row.id in taken:
             issues.append(_issue("register_twice", "action_id", row.id, number))
-            row = replace(row, values={**row.values, "action_id": _new_id(f"{number}|{row.values}")})
+            row = replace(row, values={**row.values, "action_id": new_id(f"{number}|{row.values}")})
         taken.add(row.id)
         issues += [_issue("register_cell", cell.column, cell.text, number, cell.reason) for cell in row.broken]
         rows.append(row)
@@ -255,8 +224,21 @@ def _extra(codes: list[str], headings: list[str], cells: list[Any]) -> dict[str,
     return {heading: cell for code, heading, cell in named if heading and code not in COLUMNS}
 
 
-def _row(cells: Mapping[str, Any], extra: Mapping[str, Any], memory: _Memory) -> Row:
-    id = _text(cells.get("action_id", ""))
+def _nameless(codes: list[str], lines: list[list[Any]], memory: Memory) -> dict[str, list[str]]:
+    """Title -> the ids written under it that the sheet no longer holds: a row whose id was erased gets its own back."""
+    place = codes.index("action_id") if "action_id" in codes else None
+    shown = {text_of(cells[place]) for cells in lines if place is not None and len(cells) > place}
+    lost: dict[str, list[str]] = {}
+    for id, values in memory.rows.items():
+        if id not in shown and values.get("title"):
+            lost.setdefault(str(values["title"]), []).append(id)
+    return lost
+
+
+def _row(cells: Mapping[str, Any], extra: Mapping[str, Any], memory: Memory, lost: Mapping[str, list[str]]) -> Row:
+    id = text_of(cells.get("action_id", ""))
+    if not id and (own := lost.get(text_of(cells.get("title", "")))):
+        id = own.pop(0)
     before = memory.rows.get(id, {})
     values: dict[str, Any] = {}
     broken = []
@@ -264,81 +246,21 @@ def _row(cells: Mapping[str, Any], extra: Mapping[str, Any], memory: _Memory) ->
         if name not in cells or name in OWN:
             values[name] = before.get(name)
             continue
-        value, reason = _value(cells[name], column, memory)
+        value, reason = read_cell(cells[name], column, memory)
         if reason:
-            broken.append(Broken(name, _text(cells[name]), reason))
+            broken.append(Broken(name, text_of(cells[name]), reason))
             value = before.get(name)
         values[name] = value
-    values["action_id"] = id or _new_id(repr(sorted((k, str(v)) for k, v in cells.items())))
+    values["action_id"] = id or new_id(repr(sorted((k, str(v)) for k, v in cells.items())))
     values["status"] = values.get("status") or "draft"
     is_new = values["status"] in DECIDED and before.get("status") not in DECIDED
     if is_new and values["decided_on"] is None:
         known = [day for day in (values["start_date"], memory.as_of) if day is not None]
         values["decided_on"] = min(known) if known else None
-    changed = any(not _alike(values[name], before.get(name)) for name in COLUMNS)
+    changed = any(not alike(values[name], before.get(name)) for name in COLUMNS)
     is_edited = changed or bool(broken) or not before or id in memory.edited
     is_just_done = values["status"] == "done" and before.get("status") != "done" and values["done_on"] is None
     return Row(values, dict(extra), tuple(broken), is_edited, is_just_done)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, float | int) and isinstance(other, float | int):
-        return abs(one - other) <= 1e-9 * max(1.0, abs(one))
-    return (one or None) == (other or None) or one == other
-
-
-def _new_id(text: str) -> str:
-    return hashlib.sha1(f"register|{text}".encode(), usedforsecurity=False).hexdigest()[:10]
-
-
-def _value(cell: Any, column: Column, memory: _Memory) -> tuple[Any, str]:
-    """A cell as its column's type, and the code of why it was refused (empty where it was not)."""
-    text = _text(cell)
-    if is_empty(text):
-        return None, ""
-    if column.name == "owner_rep_id":
-        return (memory.owners[text], "") if text in memory.owners else (None, "unknown_owner")
-    if (column.name, text) in memory.words:
-        return memory.words[column.name, text], ""
-    if column.choices:
-        meant = choice(text, "actions", column, {})
-        return (meant, "") if meant else (None, "unknown_word")
-    if column.type == "date":
-        return _date(cell, text)
-    if column.type in ("number", "money", "share", "integer"):
-        return _number(cell, text, column)
-    return text, ""
-
-
-def _date(cell: Any, text: str) -> tuple[date | None, str]:
-    if isinstance(cell, datetime):
-        return cell.date(), ""
-    if isinstance(cell, date):
-        return cell, ""
-    for pattern in ("%d/%m/%Y", "%Y-%m-%d"):
-        try:
-            return datetime.strptime(text, pattern).date(), ""
-        except ValueError:
-            continue
-    return None, "not_a_date"
-
-
-def _number(cell: Any, text: str, column: Column) -> tuple[float | None, str]:
-    is_percent = text.endswith("%")
-    try:
-        plain = "".join(text.rstrip("%€ ").split()).replace(",", ".")
-        value = float(cell) if isinstance(cell, int | float) else float(plain) / (100 if is_percent else 1)
-    except ValueError:
-        return None, "not_a_number"
-    if column.type == "share" and not 0 <= value <= 1:
-        return None, "not_a_share"
-    return value, ""
-
-
-def _text(cell: Any) -> str:
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip()
 
 
 def _issue(code: str, column: str, value: str, line: int | None = None, reason: str = "") -> Issue:

@@ -22,8 +22,8 @@ USES = (
     "data_fitness", "portfolio_review", "abc_cross_matrix", "activity_productivity", "portfolio_alignment",
     "sales_contest", "dynamic_steering", "sales_cycle", "forecast_accuracy", "continuous_improvement",
 )  # fmt: skip
-LISTS = {"gain": "gain", "at_risk": "at_risk", "cost": "gain"}
-"""The kind of a stake -> the list in which it stands; what cannot be priced or rests on doubtful data is to check."""
+LISTS = ("at_risk", "gain", "check")
+"""The lists, in the order of reading."""
 COUNTED = ("customer", "opportunity")
 COMPARED = {
     "portfolio_review": ("net_revenue", "active_customers", "coverage_rate", "dormant_customers"),
@@ -114,8 +114,15 @@ def compute(
 
 
 def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Finding]:  # noqa: ARG001 the contract
-    """The first findings of the lists of risks and gains, in their own reports' words."""
-    return [one for name in ("at_risk", "gain") for one in result.tops.get(name, ())]
+    """The first findings of each list, in their own reports' words."""
+    return [one for name in LISTS for one in result.tops.get(name, ())]
+
+
+def list_of(finding: Finding) -> str:
+    """The list of a finding: at_risk, gain (costs to spare too), or check where it has no price or doubtful data."""
+    if not finding.stake or finding.report == "data_fitness":
+        return "check"
+    return "at_risk" if finding.stake_kind == "at_risk" else "gain"
 
 
 def _lists(found: Iterable[Finding], thresholds: Thresholds) -> tuple[pd.DataFrame, dict[str, tuple[Finding, ...]]]:
@@ -129,7 +136,7 @@ def _lists(found: Iterable[Finding], thresholds: Thresholds) -> tuple[pd.DataFra
     claimed: dict[str, set[tuple[str, str]]] = {"gain": set(), "at_risk": set()}
     told: set[tuple[str, str]] = set()
     for one in sorted(found, key=lambda f: (-(f.stake or 0.0), f.id)):
-        name = LISTS[one.stake_kind] if one.stake and one.report != "data_fitness" else "check"
+        name = list_of(one)
         touched = {target for target in (*one.targets, (one.subject_kind, one.subject_id)) if target[0] in COUNTED}
         share = len(touched - claimed.get(name, set())) / len(touched) if touched else 0.0
         if name in claimed:

@@ -17,6 +17,7 @@ from salespilot.fitness import Fitness, Verdict
 from salespilot.markup import element, text
 from salespilot.phrasebook import Phrasebook
 from salespilot.places import shared
+from salespilot.plans import synthesis
 from salespilot.report.print import STATIC, brand_style
 
 if TYPE_CHECKING:
@@ -39,16 +40,17 @@ def index(
 ) -> Path:
     """Write ``index.html`` in the run's folder and return its path.
 
-    The page stands alone and asks nothing of any machine. On top, the verdict on the data (when there is one); then
-    a card for each report made or failed, with its first findings and links to its files; last, the reports that were
-    not run, and why.
+    The page stands alone and asks nothing of any machine. It opens on the synthesis, with the first findings of each
+    of its lists; then come the verdict on the data (when there is one), a card for each report made or failed, with its
+    first findings and links to its files, and last the reports that were not run, and why.
     """
     people = [entry for entry in entries if entry.person]
     made = [entry for entry in entries if entry.state != "not_run" and not entry.person]
     left = [entry for entry in entries if entry.state == "not_run"]
     cards = [
+        *(_synthesis(e, book) for e in made if e.name == synthesis.NAME),
         _fitness(fitness, entries, book) if fitness and fitness.judgements else "",
-        *(_card(e, [p for p in people if p.report == e.report], book) for e in made),
+        *(_card(e, [p for p in people if p.report == e.report], book) for e in made if e.name != synthesis.NAME),
         *_alone(people, made, book),
     ]
     if left:
@@ -102,6 +104,18 @@ def _fitness(fitness: Fitness, entries: Sequence[Entry], book: Phrasebook) -> st
     return _section("index_fitness", body, book)
 
 
+def _synthesis(entry: Entry, book: Phrasebook) -> str:
+    """The card of the synthesis: what there is to gain, what is at risk and what to check, the first of each."""
+    words = Phrasebook(entry.report, book.language, book.currency)
+    body = _title(entry, book)
+    for name in synthesis.LISTS:
+        own = [finding for finding in entry.found if synthesis.list_of(finding) == name]
+        heading = element("h3", text(words.value(name, "list")))
+        items = "".join(_finding(finding, words) for finding in own[:SHOWN])
+        body += heading + element("ul", items, "ix-found") if own else ""
+    return element("section", body + _links(entry, book))
+
+
 def _alone(people: Sequence[Entry], made: Sequence[Entry], book: Phrasebook) -> list[str]:
     """Cards of people's documents made without their report's own page: one person was asked for."""
     reports = {entry.report for entry in made}
@@ -115,23 +129,29 @@ def _titled(entry: Entry) -> str:
 
 def _card(entry: Entry, people: Sequence[Entry], book: Phrasebook) -> str:
     """The card of a report, with the documents of each person under it."""
-    title = _titled(entry)
-    state = element("span", text(book.say(f"index_{entry.state}")), f"ix-state ix-{entry.state}")
-    body = element("div", element("h2", title) + state, "ix-head")
-    if entry.reason:
-        body += element("p", text(entry.reason), "ix-reason")
+    body = _title(entry, book)
     words = Phrasebook(entry.report, book.language, book.currency)
     first = leading(entry.found)[:SHOWN]
     if first:
         body += element("ul", "".join(_finding(finding, words) for finding in first), "ix-found")
     if len(entry.found) > SHOWN:
         body += element("p", text(book.say("index_more", n=len(entry.found) - SHOWN)), "ix-more")
-    named = FILES | {"ipynb": book.say("index_notebook")}
-    links = "".join(_link(entry.files[kind], label) for kind, label in named.items() if kind in entry.files)
-    body += element("p", links, "ix-files") if links else ""
+    body += _links(entry, book)
     failed = element("span", text(book.say("index_failed")), "ix-state ix-failed")
     each = "".join(element("li", _titled(own) + (failed if own.state == "failed" else "")) for own in people)
     return element("section", body + (element("ul", each, "ix-people") if each else ""))
+
+
+def _title(entry: Entry, book: Phrasebook) -> str:
+    state = element("span", text(book.say(f"index_{entry.state}")), f"ix-state ix-{entry.state}")
+    reason = element("p", text(entry.reason), "ix-reason") if entry.reason else ""
+    return element("div", element("h2", _titled(entry)) + state, "ix-head") + reason
+
+
+def _links(entry: Entry, book: Phrasebook) -> str:
+    named = FILES | {"ipynb": book.say("index_notebook")}
+    links = "".join(_link(entry.files[kind], label) for kind, label in named.items() if kind in entry.files)
+    return element("p", links, "ix-files") if links else ""
 
 
 def _finding(finding: Finding, words: Phrasebook) -> str:

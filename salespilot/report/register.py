@@ -23,6 +23,7 @@ from salespilot.dataset import Dataset
 from salespilot.finding import Finding
 from salespilot.intake import register as registers
 from salespilot.intake.register import Register, Row
+from salespilot.intake.register_cells import COLUMNS
 from salespilot.phrasebook import Phrasebook
 from salespilot.report.register_sheet import write
 
@@ -141,14 +142,14 @@ def _candidates(dataset: Dataset, found: Sequence[Found]) -> dict[str, Row]:
     assert client is not None
     rows = {}
     managers = _managers(dataset)
-    names = {"customer": dataset.names("customers"), "rep": dataset.names("reps")}
+    names = {"customer": dataset.names("customers").to_dict(), "rep": dataset.names("reps").to_dict()}
     for one in found:
         book = Phrasebook(one.report, client.language, client.currency)
         for finding in one.findings:
             title = sentences.action(finding, book)
             if title:
-                name = names.get(finding.subject_kind, {}).get(finding.subject_id)
-                title = title if name is None or name in title else f"{name} – {title}"
+                name = str(names.get(finding.subject_kind, {}).get(finding.subject_id, ""))
+                title = title if name in title else f"{name} – {title}"
                 rows[finding.id] = _candidate(finding, title, book, dataset.as_of, managers)
     return rows
 
@@ -162,7 +163,7 @@ def _managers(dataset: Dataset) -> dict[str, str]:
 
 def _candidate(finding: Finding, title: str, book: Phrasebook, as_of: date, managers: Mapping[str, str]) -> Row:
     owner = finding.owner or managers.get(finding.subject_id)
-    values: dict[str, Any] = dict.fromkeys(registers.COLUMNS)
+    values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values |= {
         "action_id": finding.id,
         "source": SOURCES.get(finding.report, "pac"),
@@ -199,7 +200,7 @@ def _imported(known: Register, dataset: Dataset) -> list[Row]:
     targets = dataset.table("action_targets") if dataset.has("action_targets") else pd.DataFrame()
     rows = []
     for record in frame[~frame["action_id"].isin(ids)].to_dict("records"):
-        values: dict[str, Any] = dict.fromkeys(registers.COLUMNS)
+        values: dict[str, Any] = dict.fromkeys(COLUMNS)
         values |= {str(name): _plain(value) for name, value in record.items()}
         if len(targets):
             own = targets[targets["action_id"] == record["action_id"]]

@@ -17,22 +17,23 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from salespilot.intake import register as registers
-from salespilot.intake.register import Register, Row
+from salespilot.intake import register_cells as cells
+from salespilot.intake.register import OPEN, Register, Row
 from salespilot.phrasebook import Phrasebook
 from salespilot.report.workbook import CREATED, HEADER, OPTIONS, sheet_names
 
 ORDER = (
     *("status", "title", "owner_rep_id", "start_date", "due_date", "progress", "done_on", "observation"),
     *("stake", "stake_kind", "hours_planned", "budget", "probability", "impact_low", "impact_mode", "impact_high"),
-    *("metric", "baseline", "target_value", "unit", "review_cadence_days", "last_review_date", "stop_rule", "actual_impact", "source"),
-    *("plan_id", "decided_on", "first_seen", "last_seen", "is_found", "targets", "report", "rule", "action_id"),
+    *("metric", "baseline", "target_value", "unit", "review_cadence_days", "last_review_date", "stop_rule"),
+    *("actual_impact", "source", "plan_id", "decided_on", "first_seen", "last_seen", "is_found", "targets", "report"),
+    *("rule", "action_id"),
 )
 PRINTED = 10  # the first columns; a page holds no more
 WRAPPED = ("title", "observation", "stop_rule")
 LINE = 15.0  # points: LibreOffice fits no height to wrapped text by itself
 WIDTHS: Mapping[str, int] = {"title": 60, "observation": 60, "stop_rule": 30, "owner_rep_id": 26, "targets": 24}
-FIRST = registers.HEADER_ROWS
+FIRST = cells.HEADER_ROWS
 SPARE = 500  # rows below the last that still offer their lists
 COLOURS = {"late": "#fdecea", "draft": "#f3f4f6", "done": "#e8f5e9", "dropped": "#eceff1", "broken": "#ffd6d6"}
 
@@ -49,9 +50,9 @@ def write(path: Path, register: Register, owners: Mapping[str, str], book: Phras
     try:
         sheet.fill(made.add_worksheet(names["actions"]), register.rows)
         sheet.fill(made.add_worksheet(names["gone"]), register.gone)
-        hidden = made.add_worksheet(registers.MEMORY)
+        hidden = made.add_worksheet(cells.MEMORY)
         hidden.very_hidden()
-        for place, line in enumerate(_memory(register, sheet.labels, sheet.words)):
+        for place, line in enumerate(_memory(register, sheet.labels, sheet.words, book)):
             for column, text in enumerate(line):
                 hidden.write_string(place, column, text)
     finally:
@@ -60,11 +61,13 @@ def write(path: Path, register: Register, owners: Mapping[str, str], book: Phras
 
 
 def _memory(
-    register: Register, labels: Mapping[str, str], words: Mapping[tuple[str, str], str]
+    register: Register, labels: Mapping[str, str], words: Mapping[tuple[str, str], str], book: Phrasebook
 ) -> list[tuple[str, str, str]]:
-    lines = [("as_of", register.as_of.isoformat() if register.as_of else "", "")]
+    lines = [("gone", sheet_names(("actions", "gone"), book)["gone"], "")]
+    lines += [("as_of", register.as_of.isoformat() if register.as_of else "", "")]
     lines += [("owner", id, label) for id, label in labels.items()]
     lines += [(column, code, word) for (column, code), word in words.items()]
+    lines += [("heading", name, book.heading(name, "actions")) for name in ORDER]
     lines += [("imported", id, "") for id in sorted(register.imported)]
     for row in (*register.rows, *register.gone):
         values = json.dumps(row.values, ensure_ascii=False, default=date.isoformat)
@@ -98,7 +101,7 @@ class _Sheet:
         """Write codes, headings and rows, then what helps to edit them."""
         extras = list(dict.fromkeys(name for row in rows for name in row.extra))
         for place, name in enumerate((*ORDER, *extras)):
-            is_ours = name in registers.COLUMNS
+            is_ours = name in cells.COLUMNS
             sheet.write_string(0, place, name if is_ours else "")
             sheet.write_string(1, place, self.book.heading(name, "actions") if is_ours else name, self.header)
             sheet.set_column(place, place, WIDTHS.get(name, 14), self._format(name) if is_ours else None)
@@ -132,10 +135,10 @@ class _Sheet:
 
     def _format(self, name: str) -> Format:
         """How a column of ours is shown; text stays text, so that a code typed keeps its zeros."""
-        return self.masks.get(registers.COLUMNS[name].type, self.wrapped if name in WRAPPED else self.text)
+        return self.masks.get(cells.COLUMNS[name].type, self.wrapped if name in WRAPPED else self.text)
 
     def _cell(self, sheet: Worksheet, number: int, place: int, value: Any, name: str) -> None:
-        kind = registers.COLUMNS[name].type
+        kind = cells.COLUMNS[name].type
         if value is None or value == "":
             sheet.write_blank(number, place, None, self._format(name))
         elif name == "owner_rep_id":
@@ -147,7 +150,7 @@ class _Sheet:
         elif kind in self.masks:
             sheet.write_number(number, place, float(value), self.masks[kind])
         else:
-            text = self._word(name, value) if name in registers.WORDS else value
+            text = self._word(name, value) if name in cells.WORDS else value
             sheet.write_string(number, place, text, self._format(name))
 
     def _word(self, column: str, code: str) -> str:
@@ -165,13 +168,13 @@ class _Sheet:
     def _lists(self, sheet: Worksheet, last: int) -> None:
         """What each column offers or accepts; Excel warns, and the next run says what it could not read."""
         for place, name in enumerate(ORDER):
-            kind = registers.COLUMNS[name].type
+            kind = cells.COLUMNS[name].type
             rule: dict[str, Any] | None = None
-            if registers.COLUMNS[name].choices:
-                words = [self._word(name, code) for code in registers.COLUMNS[name].choices]
+            if cells.COLUMNS[name].choices:
+                words = [self._word(name, code) for code in cells.COLUMNS[name].choices]
                 rule = {"validate": "list", "source": words}
             elif name == "owner_rep_id" and self.labels:
-                rule = {"validate": "list", "source": f"={registers.MEMORY}!$C$2:$C${len(self.labels) + 1}"}
+                rule = {"validate": "list", "source": f"={cells.MEMORY}!$C$2:$C${len(self.labels) + 1}"}
             elif kind == "date":
                 rule = {"validate": "date", "criteria": ">", "value": date(1990, 1, 1)}
             elif kind == "share":
@@ -184,8 +187,8 @@ class _Sheet:
 
     def _tints(self, sheet: Worksheet, last: int, width: int) -> None:
         status, due = (f"${xl_col_to_name(ORDER.index(name))}{FIRST + 1}" for name in ("status", "due_date"))
-        words = {code: self._word("status", code) for code in registers.COLUMNS["status"].choices}
-        open_now = " , ".join(f'{status}="{words[word]}"' for word in registers.OPEN)
+        words = {code: self._word("status", code) for code in cells.COLUMNS["status"].choices}
+        open_now = " , ".join(f'{status}="{words[word]}"' for word in OPEN)
         rules = {"late": f'AND({due}<>"",{due}<TODAY(),OR({open_now}))'}
         rules |= {word: f'{status}="{words[word]}"' for word in ("draft", "done", "dropped")}
         for name, formula in rules.items():

@@ -97,7 +97,8 @@ def commitments(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame | None
     own = own[own["owner_rep_id"].notna() & own["decided_on"].notna() & (own["decided_on"] <= as_of)].copy()
     own = own[own["decided_on"] >= as_of - pd.Timedelta(days=thresholds.commitments_days)]
     is_done = own["status"] == "done"
-    states = {"done_late": is_done & (own["done_on"] > own["due_date"]), "kept": is_done, "dropped": own["status"] == "dropped", "missed": own["due_date"] < as_of}
+    states = {"done_late": is_done & (own["done_on"] > own["due_date"]), "kept": is_done}
+    states |= {"dropped": own["status"] == "dropped", "missed": own["due_date"] < as_of}
     own["commitment_state"] = np.select(list(states.values()), list(states), "pending")
     own = own.sort_values(["decided_on", "due_date", "action_id"], ascending=[False, True, True])
     return own[[*COMMITMENT_COLUMNS, "owner_rep_id"]].reset_index(drop=True)
@@ -105,9 +106,8 @@ def commitments(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame | None
 
 def meetings(own: pd.DataFrame) -> pd.DataFrame:
     """One row a one-to-one (the distinct ``decided_on``), the latest first: actions decided, due, kept, completion."""
-    counted = own.assign(
-        due_actions=own["commitment_state"].isin(("kept", "done_late", "missed")), kept_count=own["commitment_state"] == "kept"
-    )
+    state = own["commitment_state"]
+    counted = own.assign(due_actions=state.isin(("kept", "done_late", "missed")), kept_count=state == "kept")
     grouped = counted.groupby("decided_on").agg(
         decided_actions=("action_id", "size"), due_actions=("due_actions", "sum"), kept_count=("kept_count", "sum")
     )
