@@ -166,6 +166,10 @@ def test_a_column_left_out_starves_and_says_so(folder):
     needed = result.feeds[result.feeds["use"] == "needed"]
     assert set(needed["state"]) == {"incomplete"}
     assert set(needed["missing_columns"]) == {"customer_id"}
+    gaps = result.gaps.set_index("table")
+    assert gaps.loc["sales_lines", ["state", "missing_columns"]].tolist() == ["incomplete", "customer_id"]
+    assert gaps.loc["sales_lines", "stopped_count"] == len(needed)
+    assert gaps.loc["customers", ["stopped_count", "served_count"]].tolist() == [0, len(needed)]
     assert {item.code for item in data_fitness.findings(result)} == {"column_not_exported"}
 
 

@@ -69,6 +69,19 @@ class Result:
     columns: pd.DataFrame | None
     unmatched: pd.DataFrame | None
 
+    @property
+    def gaps(self) -> pd.DataFrame | None:
+        """One row a table of ``feeds`` that is absent, refused or without a column that serves: how many reports it
+        stops (stopped_count) and how many it would enrich (served_count), the most needed first."""
+        if self.feeds is None:
+            return None
+        lacking = self.feeds[self.feeds["state"] != "exported"]
+        is_needed = lacking["use"] == "needed"
+        counted = lacking.assign(stopped_count=is_needed, served_count=~is_needed)
+        by_table = counted.groupby(["table", "state", "missing_columns"], sort=False)
+        found = by_table[["stopped_count", "served_count"]].sum().reset_index()
+        return found.sort_values(["stopped_count", "served_count"], ascending=False, kind="stable", ignore_index=True)
+
 
 def compute(
     dataset: Dataset,
