@@ -9,7 +9,7 @@ demo: $(VENV)/ready
 	$(BIN)/salespilot demo demo
 
 test: $(VENV)/ready lint
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/scale
 	$(BIN)/pytest -m slow

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+
+import salespilot as sp
 
 settings.register_profile("salespilot", deadline=None, derandomize=True)
 settings.load_profile("salespilot")
@@ -55,7 +58,13 @@ def real_client(real_data, tmp_path):
 
 @pytest.fixture(scope="session")
 def demo_client(tmp_path_factory) -> Path:
-    """A copy of the demo client, read and reported on by many tests."""
-    target = tmp_path_factory.mktemp("client") / "demo"
-    shutil.copytree(ROOT / "data" / "demo", target)
-    return target
+    """A copy of the demo client, read and reported on by many tests; its exports are read once, whoever runs first."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    read = place / "demo-read"
+    with FileLock(place / "demo-read.lock"):
+        if not read.exists():
+            begun = Path(shutil.copytree(ROOT / "data" / "demo", tmp_path_factory.mktemp("reading") / "demo"))
+            sp.open(begun)
+            begun.rename(read)
+    return Path(shutil.copytree(read, tmp_path_factory.mktemp("client") / "demo"))

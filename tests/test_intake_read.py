@@ -738,6 +738,15 @@ def test_an_unchanged_client_is_not_parsed_twice_and_a_changed_byte_is_seen(
     assert take(folder).fingerprint != first.fingerprint
 
 
+def test_a_client_that_moved_is_not_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = take(client(tmp_path / "here", a__csv=GOOD))
+    moved = (tmp_path / "here").rename(tmp_path / "there")
+    monkeypatch.setattr("salespilot.intake.gather.read_export", lambda *_: pytest.fail("parsed again"))
+    second = take(moved)
+    assert second.fingerprint == first.fingerprint
+    assert rows(second, "min(amount_net)") == [(Decimal("-12.0000"),)]
+
+
 def test_a_broken_cache_is_made_again(tmp_path: Path) -> None:
     folder = client(tmp_path, a__csv=GOOD)
     first = take(folder)

@@ -64,7 +64,9 @@ def _workplace(client: Client) -> Path:
 def _parts(client: Client, gathered: Gathered, databases: Mapping[int, Export]) -> list[object]:
     parts: list[object] = [gathered.exported_on, gathered.unmatched]
     for number, feed in enumerate(gathered.feeds):
-        files = [(str(path), gathered.digests[path]) for path in feed.files]
+        # As the folder names them: one that is moved or copied is not read again.
+        names = [str(p.relative_to(client.folder) if p.is_relative_to(client.folder) else p) for p in feed.files]
+        files = [(name, gathered.digests[path]) for name, path in zip(names, feed.files, strict=True)]
         parts.append((files, feed.preset, databases[number].sha256 if number in databases else ""))
     path = client.folder / corrections.FILE
     parts.append(cache.digest(path) if path.is_file() else "")
