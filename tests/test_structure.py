@@ -36,7 +36,7 @@ IN = (
     "periods",
 )
 JUDGE = ("finding", "conventions", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
-OUT = ("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "report", "cli")
+OUT = ("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "engine", "report", "cli")
 SHARED = ("finding", "conventions", "inference", "behaviour")
 
 

@@ -1,50 +1,71 @@
-"""Notebooks executed by Papermill, with parameters checked before anything starts."""
+"""Notebooks executed by Papermill with the engine of ``salespilot.engine``, each within limits of time and memory."""
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import papermill
+from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
+
+from salespilot import engine
+
+TIME_LIMIT = 600.0
+"""Seconds that a report may take (seuil retenu)."""
+WANT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ArrowMemoryError", "OutOfMemoryException"}
+
+# Papermill finds the engine by its entry point; where the package is on the path without being installed there is none.
+papermill_engines.register("salespilot", engine)
 
 
 class ExecutionError(Exception):
     """A notebook failed; the message is one line. The executed notebook is the evidence."""
 
 
-def execute(notebook: Path, target: Path, parameters: Mapping[str, Any]) -> Path:
-    """Execute ``notebook`` with these parameters into ``target``; raises ExecutionError with one clear line."""
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+def execute(
+    notebook: Path,
+    target: Path,
+    parameters: Mapping[str, Any],
+    *,
+    time_limit: float | None = TIME_LIMIT,
+    memory_limit: int | None = None,
+) -> Path:
+    """Execute ``notebook`` with these parameters into ``target``; raises ExecutionError with one clear line.
+
+    ``time_limit``: seconds for the whole notebook; ``memory_limit``: bytes that its kernel may allocate (default: the
+    machine's memory); None: no limit. Whatever ends the notebook, ``target`` holds what it had shown by then, except
+    where the disk is full: then there is no file.
+    """
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="sp-") as place:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
                 notebook,
                 target,
                 dict(parameters),
+                engine_name="salespilot",
                 kernel_name="python3",
                 progress_bar=False,
-                request_save_on_cell_execute=False,
                 extra_arguments=["--log-level=CRITICAL"],
-                config=_channels(Path(place)),
+                time_limit=time_limit,
+                memory_limit=memory_limit,
             )
     except PapermillExecutionError as error:
         lines = str(error.evalue).strip().splitlines() or [""]
         raise ExecutionError(f"{error.ename}: {lines[0]}") from error
+    except TimeoutError as error:
+        raise ExecutionError(str(error)) from error
     except RuntimeError as error:
         raise ExecutionError(f"the kernel died or did not start: {error}") from error
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise ExecutionError(f"{target.name} cannot be written: {os.strerror(error.errno or errno.EIO)}") from error
     return target
-
-
-def _channels(place: Path) -> Config:
-    """Kernels talk through files of their own: two that start at once race for the same TCP ports."""
-    if sys.platform == "win32":
-        return Config()
-    return Config({"KernelManager": {"transport": "ipc", "ip": str(place / "k")}})
