@@ -16,7 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 
 MODULES = (
-    *("seaborn", "matplotlib.backends.backend_svg", "salespilot.page", "salespilot.charts"),  # with them pandas, matplotlib and every report of the kit
+    *(
+        "seaborn",
+        "matplotlib.backends.backend_svg",
+        "salespilot.page",
+        "salespilot.charts",
+    ),  # with them pandas, matplotlib and every report of the kit
     *("salespilot.report.method", "pyarrow.dataset", "holidays.countries", "utilsforecast.losses"),
     *("narwhals.stable.v2", "narwhals._duckdb.namespace", "narwhals._pandas_like.namespace"),
 )

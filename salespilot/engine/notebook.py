@@ -7,7 +7,6 @@ written when it ends, by Papermill or, where it does not end well, by the engine
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from uuid import uuid4
 
 import zmq.asyncio
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill import engines
 from papermill.clientwrap import PapermillNotebookClient
@@ -86,6 +85,7 @@ class Manager(AsyncKernelManager):
         return _context()
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:
+        assert self.kernel_spec is not None
         if self.provisioner is None and "kernel_provisioner" not in self.kernel_spec.metadata:
             self.kernel_id = self.kernel_id or str(uuid4())
             self.provisioner = Provisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
@@ -98,14 +98,11 @@ class Manager(AsyncKernelManager):
 class Client(PapermillNotebookClient):
     """Papermill's client, with limits on the whole notebook and private files to talk to its kernel through."""
 
-    time_limit = Float(None, allow_none=True, help="Seconds that the notebook may take; None: no limit.")
+    time_limit = Float(None, allow_none=True, help="Seconds that its cells may take together; None: no limit.")
     memory_limit = Integer(None, allow_none=True, help="Bytes that its kernel may allocate; None: no limit. Linux.")
     place = Unicode(help="A private folder for the kernel's sockets.")
 
-    def execute(self, **options: Any) -> Any:
-        """Execute all cells; raises what Papermill's own engine raises, and CellTimeoutError past the time limit."""
-        self._ends = monotonic() + self.time_limit if self.time_limit else None
-        return super().execute(**options)
+    _ends: float | None = None
 
     def create_kernel_manager(self) -> Any:
         """A manager whose kernel talks through files of its own: two at once would race for the same TCP ports."""
@@ -116,32 +113,45 @@ class Client(PapermillNotebookClient):
         return self.km
 
     def papermill_execute_cells(self) -> None:
-        """Execute the cells, once the kernel's memory is bounded."""
-        if self.memory_limit and sys.platform == "linux":
+        """Execute the cells within the limits; raises CellTimeoutError past the limit of time."""
+        if self.time_limit:
+            self._ends = monotonic() + self.time_limit
+        if self.memory_limit and self._process and sys.platform == "linux":
             import resource
 
-            resource.prlimit(self.km.provisioner.pid, resource.RLIMIT_DATA, (self.memory_limit, self.memory_limit))
+            resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (self.memory_limit, self.memory_limit))
         super().papermill_execute_cells()
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-        """Execute one cell; what ends the kernel is written into it, as errors of its own are."""
+        """Execute one cell; whatever ends the notebook is written into it, as its own errors are."""
         try:
             return super().execute_cell(cell, cell_index, **options)
+        except CellExecutionError as error:
+            if not any(output.output_type == "error" for output in cell.outputs):
+                # A kernel at its limit of memory may have none left to send what it says in its reply.
+                _write_error(cell, error.ename, error.evalue)
+            raise
         except DeadKernelError:
-            error: Exception = DeadKernelError(f"the kernel died ({self._last_words()})")
-        except CellTimeoutError as timeout:
-            error = timeout
+            ended: Exception = DeadKernelError(f"the kernel died ({self._last_words()})")
+        except CellTimeoutError as error:
+            ended = error
         self.shutdown_kernel = "immediate"  # it would not listen
-        name, said = type(error).__name__, str(error)
-        cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
+        _write_error(cell, type(ended).__name__, str(ended))
         self.nb_man.cell_exception(cell, cell_index)
-        raise error from None
+        raise ended from None
+
+    @property
+    def _process(self) -> Any:
+        assert self.km is not None
+        return getattr(self.km.provisioner, "process", None)
 
     def _last_words(self) -> str:
-        status = self.km.provisioner.process.returncode
+        status = getattr(self._process, "returncode", None)
+        if status is None:
+            return "nobody knows how"  # a kernel on another machine
         if status == -signal.SIGKILL:
             return "killed from outside, most often for want of memory"
-        return signal.strsignal(-status) if status < 0 else f"it ended itself with status {status}"
+        return str(signal.strsignal(-status)) if status < 0 else f"it ended itself with status {status}"
 
     def _get_timeout(self, cell: Any) -> Any:
         own = super()._get_timeout(cell)
@@ -154,12 +164,16 @@ class Client(PapermillNotebookClient):
         return await super()._async_handle_timeout(timeout, cell)
 
 
+def _write_error(cell: Any, name: str, said: str) -> None:
+    cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
+
+
 class Engine(engines.Engine):
     """The engine as Papermill's own are made."""
 
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
-        """Execute ``nb``. It is written to ``output_path`` only if that fails: Papermill itself writes what ends well."""
+        """Execute ``nb``; written to ``output_path`` only if that fails, as Papermill writes what ends well."""
         try:
             return super().execute_notebook(nb, kernel_name, **options)
         except BaseException:
@@ -176,7 +190,7 @@ class Engine(engines.Engine):
         execution_timeout: int | None = None,
         **options: Any,
     ) -> Any:
-        """Execute the notebook that Papermill manages; the arguments of its own engine, and the limits of ``Client``."""
+        """Execute what Papermill manages; with the arguments of its own engine and the limits of ``Client``."""
         timeout, _ = execution_timeout or options.pop("timeout", None), options.pop("input_path", None)
         with tempfile.TemporaryDirectory(prefix="sp-", dir=_short_folder(), ignore_cleanup_errors=True) as place:
             options |= {"timeout": timeout, "startup_timeout": start_timeout, "log": logger, "place": place}

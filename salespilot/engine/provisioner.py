@@ -6,8 +6,8 @@ The rest of a kernel's life (channels, interrupts, shutdown) is jupyter_client's
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -16,7 +16,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from salespilot.engine import forked
 
 POLL = 0.005
-"""Seconds between two looks at a process that is to end; jupyter_client's own 0.1 is felt at the end of each notebook."""
+"""Seconds between two looks at a process that is to end; jupyter_client's own 0.1 is felt with each notebook."""
 LAUNCHER = "ipykernel_launcher"
 
 
@@ -27,8 +27,8 @@ class Provisioner(LocalProvisioner):
         """Fork a kernel; a kernel of another interpreter or language, or without a zygote, is started as ever."""
         if cmd[0] == sys.executable and LAUNCHER in cmd:
             arguments = cmd[cmd.index(LAUNCHER) + 1 :]
-            folder = kwargs.get("cwd") or os.getcwd()
-            process = forked.fork(arguments, kwargs["env"], os.fspath(folder))
+            folder = str(kwargs.get("cwd") or Path.cwd())
+            process: Any = forked.fork(arguments, kwargs["env"], folder)
             if process:
                 self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, folder
                 return self.connection_info

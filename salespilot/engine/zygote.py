@@ -78,18 +78,18 @@ def _serve(link: socket.socket) -> dict[str, Any]:
                         os.killpg(pid, signal.SIGKILL)
                 os._exit(0)
             news, *streams = passed
-            pid = _fork()
-            if pid == 0:
+            forked = _fork()
+            if forked == 0:
                 link.close()
                 _close(news, *kernels, *(pipe for _, pipe in kernels.values()))
                 return json.loads(message) | {"streams": streams}
             _close(*streams)
-            if pid is None:
+            if forked is None:
                 os.close(news)
                 continue
-            _tell(news, pid)
-            process = os.pidfd_open(pid)
-            kernels[process] = pid, news
+            _tell(news, forked)
+            process = os.pidfd_open(forked)
+            kernels[process] = forked, news
             ready.register(process, select.POLLIN)
 
 

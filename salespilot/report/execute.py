@@ -18,7 +18,9 @@ from papermill.exceptions import PapermillExecutionError
 from salespilot import engine
 
 TIME_LIMIT = 600.0
-"""Seconds that a report may take (seuil retenu)."""
+"""Seconds that the cells of a report may take together (seuil retenu)."""
+MEMORY_LIMIT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if sys.platform == "linux" else None
+"""Bytes that the kernel of a report may allocate: the machine's memory."""
 WANT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ArrowMemoryError", "OutOfMemoryException"}
 
 # Papermill finds the engine by its entry point; where the package is on the path without being installed there is none.
@@ -35,13 +37,13 @@ def execute(
     parameters: Mapping[str, Any],
     *,
     time_limit: float | None = TIME_LIMIT,
-    memory_limit: int | None = None,
+    memory_limit: int | None = MEMORY_LIMIT,
 ) -> Path:
     """Execute ``notebook`` with these parameters into ``target``; raises ExecutionError with one clear line.
 
-    ``time_limit``: seconds for the whole notebook; ``memory_limit``: bytes that its kernel may allocate (default: the
-    machine's memory); None: no limit. Whatever ends the notebook, ``target`` holds what it had shown by then, except
-    where the disk is full: then there is no file.
+    ``time_limit``: seconds for all its cells; ``memory_limit``: bytes that its kernel may allocate (bounded on Linux
+    only); None: no limit. Whatever ends the notebook, ``target`` holds what it had shown by then, except where that
+    cannot be written: then there is no file.
     """
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     try:
@@ -59,6 +61,8 @@ def execute(
                 memory_limit=memory_limit,
             )
     except PapermillExecutionError as error:
+        if error.ename in WANT_OF_MEMORY and memory_limit:
+            raise ExecutionError(f"it needs more than the {memory_limit / 2**30:.1f} GiB it may have") from error
         lines = str(error.evalue).strip().splitlines() or [""]
         raise ExecutionError(f"{error.ename}: {lines[0]}") from error
     except TimeoutError as error:
