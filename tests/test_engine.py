@@ -82,25 +82,35 @@ CELLS = (
 )
 
 
-@pytest.mark.parametrize("cells", [CELLS, CELLS[:4]], ids=["error", "whole"])
-@pytest.mark.usefixtures("way")
-def test_the_notebook_is_papermills_own_cell_for_cell(tmp_path, cells):
-    source = written(tmp_path / "in.ipynb", *cells)
-    notebook = nbformat.read(source, as_version=4)
+WHOLE = CELLS[:4]
+
+
+def executed(folder: Path, cells: tuple[str, ...], engine: str | None):
+    """The notebook that this engine leaves of these cells."""
+    notebook = nbformat.read(written(folder / "in.ipynb", *cells), as_version=4)
     notebook.cells.insert(1, new_markdown_cell("# Words"))
-    nbformat.write(notebook, source)
-    made = {}
-    for engine in (None, "salespilot"):
-        target = tmp_path / f"{engine}.ipynb"
-        with suppress(PapermillExecutionError):
-            papermill.execute_notebook(source, target, {"n": 7}, engine_name=engine, progress_bar=False)
-        made[engine] = nbformat.read(target, as_version=4)
-    theirs, ours = made[None], made["salespilot"]
+    nbformat.write(notebook, folder / "in.ipynb")
+    with suppress(PapermillExecutionError):
+        papermill.execute_notebook(
+            folder / "in.ipynb", folder / "out.ipynb", {"n": 7}, engine_name=engine, progress_bar=False
+        )
+    return nbformat.read(folder / "out.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="module", params=[CELLS, WHOLE], ids=["error", "whole"])
+def cells_and_papermills(request, tmp_path_factory):
+    """Cells, and what Papermill's own engine makes of them."""
+    return request.param, executed(tmp_path_factory.mktemp("own"), request.param, None)
+
+
+@pytest.mark.usefixtures("way")
+def test_the_notebook_is_papermills_own_cell_for_cell(tmp_path, cells_and_papermills):
+    cells, theirs = cells_and_papermills
+    ours = executed(tmp_path, cells, "salespilot")
     assert bare(ours) == bare(theirs)
-    images = [
-        output for cell in ours.cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})
-    ]
-    assert len(images) >= 2
+    outputs = [output for cell in ours.cells for output in cell.get("outputs", ())]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
+    assert any(output.output_type == "error" for output in outputs) == (cells is CELLS)
     assert ours.metadata.language_info == theirs.metadata.language_info
     assert ours.metadata.papermill.exception == theirs.metadata.papermill.exception
 
@@ -280,14 +290,14 @@ def test_plain_papermill_has_the_engine_and_jupyter_the_provisioner(tmp_path):
     point = points["papermill.engine"]["salespilot"]
     (info / "entry_points.txt").write_text(f"[papermill.engine]\nsalespilot = {point}\n")
     source = written(tmp_path / "in.ipynb", "import os, sys; print('salespilot.page' in sys.modules)")
-    for first in ("papermill", "salespilot.engine.notebook"):  # whichever is imported first
-        command = [sys.executable, "-c", f"import {first}; from papermill.cli import papermill as p; p()"]
-        command += ["--engine", "salespilot", "--no-progress-bar", source, tmp_path / "out.ipynb"]
-        path = os.pathsep.join([str(tmp_path / "own"), str(ROOT)])
-        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        left = nbformat.read(tmp_path / "out.ipynb", as_version=4)
-        assert left.cells[-1].outputs[0].text == "True\n"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "own"), str(ROOT)])}
+    command = [sys.executable, "-m", "papermill", "--engine", "salespilot", source, tmp_path / "out.ipynb"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    left = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    assert left.cells[-1].outputs[0].text == "True\n"
+    command = [sys.executable, "-c", "import salespilot.engine.notebook"]  # which loads Papermill, which loads engines
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stderr == ""
 
 
 def test_a_signal_for_the_client_does_not_reach_the_parent_of_kernels(tmp_path):
