@@ -103,6 +103,15 @@ def stage_table(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["stage_order", "stage_code"], ignore_index=True, na_position="last")
 
 
+def stage_names(dataset: Dataset) -> pd.Series:
+    """The name of each stage in the client's language, indexed by code; the code where it has none."""
+    stages = stage_table(dataset).set_index("stage_code")
+    language = dataset.client.language if dataset.client else "fr"
+    other = "en" if language == "fr" else "fr"
+    name = stages[f"name_{language}"].fillna(stages[f"name_{other}"])
+    return name.fillna(stages.index.to_series()).astype(str)
+
+
 def _inferred(dataset: Dataset, codes: pd.Series, is_alone: bool) -> pd.DataFrame:
     """Stages that the client did not list: what the deals in them say of their kind and order."""
     counted = dataset.sql(

@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from salespilot.dataset import Dataset
-from salespilot.deals import cumulative_incidence, spells, stage_table
+from salespilot.deals import ENDED, cumulative_incidence, spells, stage_names, stage_table
 from salespilot.diagnostics.dynamic_steering.model import Thresholds
 from salespilot.diagnostics.dynamic_steering.pipeline import Book, remaining_days
-
-ENDED = ("won", "lost", "cancelled")
 
 
 def target_coverage(win_rate: float, create_close_share: float) -> float:
@@ -25,14 +23,12 @@ def deal_basket(yearly: float, win_rate: float, cycle_months: float, selling_mon
     return yearly / selling_months / win_rate * cycle_months
 
 
-def stage_names(dataset: Dataset) -> pd.DataFrame:
-    """The open stages in order: stage_code, stage_order, stage (its name in the client's language, else the code)."""
+def open_stages(dataset: Dataset) -> pd.DataFrame:
+    """The open stages in order: stage_code, stage_order, stage (its name)."""
     table = stage_table(dataset)
     table = table[(table["kind"] == "open") & table["stage_order"].notna()]
-    language = dataset.client.language if dataset.client else "fr"
-    other = "en" if language == "fr" else "fr"
-    name = table[f"name_{language}"].fillna(table[f"name_{other}"]).fillna(table["stage_code"])
-    return table.assign(stage=name.astype(str))[["stage_code", "stage_order", "stage"]].reset_index(drop=True)
+    named = table.assign(stage=table["stage_code"].map(stage_names(dataset)))
+    return named[["stage_code", "stage_order", "stage"]].reset_index(drop=True)
 
 
 def conversions(dataset: Dataset, everyone: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +61,7 @@ def milestones(dataset: Dataset, book: Book, needed: float, thresholds: Threshol
     at the stage: expected / conversion), deficit, last_useful_date, is_passed, weeks_left, mean_amount,
     deficit_count. None without stages or history.
     """
-    stages = stage_names(dataset)
+    stages = open_stages(dataset)
     if stages.empty:
         return None
     table = stages.merge(conversions(dataset, book.closed, stages), on="stage_code")
@@ -141,7 +137,7 @@ def accelerate(dataset: Dataset, book: Book) -> pd.DataFrame:
     table["is_late"] = table["slack_days"] < 0
     share = (table["slack_days"] / max(days, 1)).clip(-1.0, 1.0).fillna(0.0)
     table["score"] = table["weighted_amount"] * (1 + share) / 2
-    names = stage_names(dataset).set_index("stage_code")["stage"]
+    names = open_stages(dataset).set_index("stage_code")["stage"]
     table["stage"] = table["stage_code"].map(names).fillna(table["stage_code"])
     customers = dataset.names("customers")
     table["name"] = table["customer_id"].map(customers).fillna(table["customer_name"]).fillna(table["customer_id"])

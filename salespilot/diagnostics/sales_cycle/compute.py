@@ -11,7 +11,7 @@ import pandas as pd
 from salespilot import cells
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
-from salespilot.deals import deal_history, spells, stage_table
+from salespilot.deals import deal_history, spells, stage_names, stage_table
 from salespilot.diagnostics.sales_cycle import ageing, effort, flow, losses, scope, slippage
 from salespilot.diagnostics.sales_cycle.figures import missing_figure, named
 from salespilot.diagnostics.sales_cycle.result import Result
@@ -226,7 +226,7 @@ def _proof(
         reason = Reason("no_criteria") if dataset.has("milestone_evidence") else absent("milestone_evidence")
         why |= dict.fromkeys(("evidence", "evidence_reps"), reason)
         return
-    parts["evidence"] = effort.evidence(proof, scope.stage_names(dataset))
+    parts["evidence"] = effort.evidence(proof, stage_names(dataset))
     parts["evidence_reps"] = effort.evidence_reps(proof, dataset.conventions.small_n_hide)
     figures |= {"evidence_share": float(proof["is_met"].mean()), "evidence_required": len(proof)}
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot.dataset import Dataset
-from salespilot.deals import stage_table
-from salespilot.diagnostics.sales_cycle.scope import stage_names
+from salespilot.deals import stage_names, stage_table
 from salespilot.inference import misalignment
 
 _HOURS = """

@@ -6,24 +6,14 @@ import numpy as np
 import pandas as pd
 
 from salespilot.dataset import Dataset
-from salespilot.deals import CLEANUP_LOSSES, cumulative_incidence, incidence_at, observed_from, stage_table
+from salespilot.deals import CLEANUP_LOSSES, ENDED, cumulative_incidence, incidence_at, observed_from, stage_names
 from salespilot.deals import deals as known_deals
 from salespilot.diagnostics.sales_cycle.reasons import classed
 from salespilot.diagnostics.sales_cycle.settings import Thresholds
 from salespilot.inference import wilson
 
-ENDED = ("won", "lost", "cancelled")
 AGES = (30, 60, 90, 120, 180, 270, 365, 545, 730)
 Figures = dict[str, float | int | None]
-
-
-def stage_names(dataset: Dataset) -> pd.Series:
-    """The name of each stage in the client's language, indexed by code; the code where it has none."""
-    stages = stage_table(dataset).set_index("stage_code")
-    language = dataset.client.language if dataset.client else "fr"
-    other = "en" if language == "fr" else "fr"
-    name = stages[f"name_{language}"].fillna(stages[f"name_{other}"])
-    return name.fillna(stages.index.to_series()).astype(str)
 
 
 def everyone(dataset: Dataset) -> pd.DataFrame:
