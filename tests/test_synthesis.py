@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import salespilot as sp
+from salespilot import results as made
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
-from salespilot.diagnostics import abc_cross_matrix, dynamic_steering, portfolio_review
+from salespilot.diagnostics import portfolio_review
 from salespilot.finding import Finding, Severity
 from salespilot.phrasebook import LANGUAGES, Phrasebook
 from salespilot.plans import synthesis
@@ -77,35 +79,34 @@ def fires(findings, line) -> bool:
 
 def test_planted_truths_are_found_and_decoys_are_not(demo):
     dataset, results = demo
-    landing = dynamic_steering.compute(dataset)
-    whole = results | {"dynamic_steering": (landing, dynamic_steering.findings(landing))}
+    whole = results | {"dynamic_steering": made.of(dataset, "dynamic_steering")}
     told = synthesis.findings(synthesis.compute(dataset, whole))
     assert all(fires(told, line) for line in TRUTHS["truth"])
     assert not any(fires(told, line) for line in TRUTHS["decoy"])
 
 
 @pytest.fixture(scope="module")
-def demo(make_demo):
-    dataset = Dataset.from_frames(make_demo.frames(7), as_of=AS_OF)
-    results = {}
-    for module in (portfolio_review, abc_cross_matrix):
-        made = module.compute(dataset)
-        results[module.NAME] = (made, module.findings(made))
-    return dataset, results
+def demo(demo_client):
+    dataset = sp.open(demo_client, AS_OF)
+    return dataset, {name: made.of(dataset, name) for name in ("portfolio_review", "abc_cross_matrix")}
 
 
-def test_since_compares_by_todays_rules(demo):
+@pytest.fixture(scope="module")
+def compared(demo):
+    return synthesis.compute(*demo, synthesis.Parameters(since="2026-03-31"))
+
+
+def test_since_compares_by_todays_rules(demo, compared):
     dataset, results = demo
-    made = synthesis.compute(dataset, results, synthesis.Parameters(since="2026-03-31"))
-    assert list(made.changes["as_of"].dt.date) == [date(2026, 3, 31), AS_OF]
+    assert list(compared.changes["as_of"].dt.date) == [date(2026, 3, 31), AS_OF]
     before = portfolio_review.compute(dataset.at("2026-03-31"))
-    assert made.changes["net_revenue"].tolist() == pytest.approx(
+    assert compared.changes["net_revenue"].tolist() == pytest.approx(
         [before.key_figures["net_revenue"], results["portfolio_review"][0].key_figures["net_revenue"]]
     )
     then = before.customers.set_index("customer_id")["abc_class"]
     now = results["portfolio_review"][0].customers.set_index("customer_id")["abc_class"]
     moved = pd.concat([then.rename("then"), now.rename("now")], axis=1).dropna()
-    assert made.moves["customer_count"].sum() == (moved["then"] != moved["now"]).sum()
+    assert compared.moves["customer_count"].sum() == (moved["then"] != moved["now"]).sum()
 
 
 @pytest.mark.parametrize("since", ["2026-06-30", "2027-01-01", "last month"])
@@ -118,27 +119,25 @@ def test_a_date_that_is_no_earlier_one_is_refused(demo, since):
 def test_any_report_may_be_missing(demo, absent):
     dataset, results = demo
     kept = {name: made for name, made in results.items() if name not in absent}
-    made = synthesis.compute(dataset, kept, synthesis.Parameters(since="2026-03-31"))
-    assert made.key_figures["finding_count"] == sum(
+    whole = synthesis.compute(dataset, kept, synthesis.Parameters(since="2026-03-31"))
+    assert whole.key_figures["finding_count"] == sum(
         one.severity is not Severity.GOOD for _, own in kept.values() for one in own
     )
-    assert made.moves is not None or "moves" in made.not_computable
+    assert whole.moves is not None or "moves" in whole.not_computable
 
 
-def test_without_actions_it_says_so(make_demo):
-    frames = {name: frame for name, frame in make_demo.frames(7).items() if name != "actions"}
-    made = synthesis.compute(Dataset.from_frames(frames, as_of=AS_OF), {})
-    assert made.decided is None
-    assert made.not_computable["decided"].values == {"table": "actions"}
-    assert made.key_figures["late_count"] is None
+def test_without_actions_it_says_so():
+    none = synthesis.compute(Dataset.from_frames({}, as_of=AS_OF), {})
+    assert none.decided is None
+    assert none.not_computable["decided"].values == {"table": "actions"}
+    assert none.key_figures["late_count"] is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_word_is_there(demo, language):
-    made = synthesis.compute(*demo, synthesis.Parameters(since="2026-03-31"))
+def test_every_word_is_there(demo, compared, language):
     book = Phrasebook(synthesis.NAME, language)
-    for field in dataclasses.fields(made):
-        frame = getattr(made, field.name)
+    for field in dataclasses.fields(compared):
+        frame = getattr(compared, field.name)
         if isinstance(frame, pd.DataFrame):
             assert all(book.heading(column, field.name) for column in frame.columns)
             assert book.has(f"sheet_{field.name}")

@@ -104,9 +104,9 @@ def compute(
     if since is None:
         missing |= dict.fromkeys(("changes", "moves"), Reason("no_previous"))
     else:
-        before = dataset.at(since)
-        frames["changes"] = _changes(before, dataset.as_of, results)
-        frames["moves"] = _moves(before, results)
+        then = _then(dataset.at(since), results)
+        frames["changes"] = _changes(since, then, dataset.as_of, results)
+        frames["moves"] = _moves(then, results)
         for name in ("changes", "moves"):
             if frames[name] is None:
                 missing[name] = Reason("nothing_before", {"since": since})
@@ -205,36 +205,45 @@ def _since(parameters: Parameters, dataset: Dataset) -> date | None:
     return since
 
 
-def _then(module: Any, dataset: Dataset) -> Any:
-    given = dataset.client.thresholds.get(module.NAME, {}) if dataset.client else {}
-    return module.compute(dataset, thresholds=settings(module.Thresholds, given, f"[thresholds.{module.NAME}]"))
+def _then(before: Dataset, results: Results) -> dict[str, Any]:
+    """The results of then that are compared, computed again by today's rules; none before the first sale."""
+    if before.first_transaction is None:
+        return {}
+    given = before.client.thresholds if before.client else {}
+    return {
+        module.NAME: module.compute(
+            before,
+            thresholds=settings(module.Thresholds, given.get(module.NAME, {}), f"[thresholds.{module.NAME}]"),
+        )
+        for module in (portfolio_review, abc_cross_matrix)
+        if module.NAME in results
+    }
 
 
-def _changes(before: Dataset, as_of: date, results: Results) -> pd.DataFrame | None:
-    """The key figures then, computed again by today's rules, and now."""
-    modules = [module for module in (portfolio_review, abc_cross_matrix) if module.NAME in results]
-    if before.first_transaction is None or not modules:
+def _changes(since: date, then: Mapping[str, Any], as_of: date, results: Results) -> pd.DataFrame | None:
+    """The key figures then and now."""
+    if not then:
         return None
-    then = {module.NAME: _then(module, before).key_figures for module in modules}
+    now = {name: results[name][0] for name in then}
     rows = [
-        {"as_of": before.as_of} | {name: then[m.NAME][name] for m in modules for name in COMPARED[m.NAME]},
-        {"as_of": as_of} | {name: results[m.NAME][0].key_figures[name] for m in modules for name in COMPARED[m.NAME]},
+        {"as_of": day} | {figure: made[name].key_figures[figure] for name in made for figure in COMPARED[name]}
+        for day, made in ((since, then), (as_of, now))
     ]
     frame = pd.DataFrame(rows)
     frame["as_of"] = pd.to_datetime(frame["as_of"])
     return frame.astype({name: float for name in frame.columns if name != "as_of"})
 
 
-def _moves(before: Dataset, results: Results) -> pd.DataFrame | None:
+def _moves(then: Mapping[str, Any], results: Results) -> pd.DataFrame | None:
     """Customers by their revenue class then and now; those in no class on either date bought nothing."""
-    if portfolio_review.NAME not in results or before.first_transaction is None:
+    if portfolio_review.NAME not in then:
         return None
-    then = _then(portfolio_review, before).customers
+    before = then[portfolio_review.NAME].customers
     now = results[portfolio_review.NAME][0].customers
-    if then is None or now is None:
+    if before is None or now is None:
         return None
     keys = ["customer_id", "abc_class"]
-    both = then[keys].merge(now[[*keys, "net_revenue"]], on="customer_id", how="outer", suffixes=("_then", "_now"))
+    both = before[keys].merge(now[[*keys, "net_revenue"]], on="customer_id", how="outer", suffixes=("_then", "_now"))
     both = both[both["customer_id"].notna()]
     both = both.rename(columns={"abc_class_then": "class_from", "abc_class_now": "class_to"})
     moved = both[both["class_from"].notna() & both["class_to"].notna() & (both["class_from"] != both["class_to"])]
