@@ -339,12 +339,12 @@ class Page:
         shown = shown.dropna(axis=1, how="all") if len(shown) else shown
         limit = rows if rows is not None else len(shown) if len(shown) <= WHOLE_ROWS else CUT_ROWS
         whole = "sp-whole" if min(limit, len(shown)) <= UNCUT_ROWS else "sp-long"
-        drawn = markup.table(shown.head(limit), self.book, name=field, bars=bars, shades=shades)
         title = self._say(key, "_table", {})
-        parts = markup.caption(self._label("table", key), title) + markup.element("div", drawn, "sp-scroll")
         if shown.empty:
             self._empty(key, title)
             return
+        drawn = markup.table(shown.head(limit), self.book, name=field, bars=bars, shades=shades)
+        parts = markup.caption(self._label("table", key), title) + markup.element("div", drawn, "sp-scroll")
         if limit < len(shown):
             sheet = self.book.say(f"sheet_{field}") if self.book.has(f"sheet_{field}") else field
             parts += markup.note(self.book.say("rows_cut", shown=limit, total=len(shown), sheet=sheet))

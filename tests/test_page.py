@@ -164,10 +164,12 @@ def test_a_table_is_whole_up_to_300_rows(shown, count, kept):
     assert ("la suite est dans la feuille «\u202fClients\u202f»" in html(shown[0])) is (kept < count)
 
 
-def test_an_empty_table_says_so(shown):
+def test_an_empty_table_says_so_and_takes_no_number(shown):
     page = a_page(frame=sample.customers(5))
-    page.table("customers", page.result.customers.head(0))
+    page.table("top_customers", page.result.customers.head(0))
+    page.table("customers", page.result.customers)
     assert "Rien à montrer" in html(shown[0])
+    assert "Tableau 1" in html(shown[1])
 
 
 def test_bars_and_shades_stay_in_the_cell(shown):
