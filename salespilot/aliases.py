@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _write(path: Path, known: Mapping[str, Mapping[str, str]], connection: Any) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".xlsx")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".aliases-", suffix=".xlsx")
     os.close(handle)
     names = dict(
         connection.execute(

@@ -1,6 +1,6 @@
 """The command line: a shell over the functions of the package.
 
-Exit codes: 0 done, 1 a report failed, 2 bad arguments or client.toml, 3 the data are not fit.
+Exit codes: 0 done, 1 a report failed, 2 bad arguments or client.toml, 3 the data are not fit, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,33 +10,44 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import salespilot
+from salespilot.report.made import DEFAULT_FORMATS, Run
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from salespilot.report.progress import Progress
+    from salespilot.report.repeat import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
-FAILED, BAD, UNFIT = 1, 2, 3
+FAILED, BAD, UNFIT, INTERRUPTED = 1, 2, 3, 130
+CONNECTING = "10s"
 
 
 def _plain_errors(command: F) -> F:
-    """Print the kit's own errors, and those of files and folders, as one line, exit 2."""
+    """Print the kit's own errors, and those of files and folders, as one line, exit 2; Ctrl-C stops at once."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from salespilot.client import ClientError
-        from salespilot.conventions import SettingError
-        from salespilot.report.run import RunError
+        from salespilot.client import PlainError
 
         try:
             return command(*args, **kwargs)
-        except (ClientError, SettingError, RunError) as error:
+        except PlainError as error:
             click.echo(f"salespilot: {error}", err=True)
             sys.exit(BAD)
+        except KeyboardInterrupt:
+            click.echo("salespilot: stopped; what was finished is kept, the same command goes on from there", err=True)
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # a page that is being printed would be waited for
         except BrokenPipeError:
             raise
         except OSError as error:  # a folder that cannot be written, a disk that is full
@@ -52,18 +63,31 @@ def main() -> None:
     """From a client's raw sales exports to client-ready reports on the steering of the sales force."""
 
 
+def _how(command: F) -> F:
+    """The options of commands that make reports."""
+    options = (
+        click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Documents made at once."),
+        click.option("--force", is_flag=True, help="Make again what has not changed."),
+        click.option("--quiet", is_flag=True, help="No progress; what could not be made is said all the same."),
+        click.option("--json", is_flag=True, help="Progress as one JSON object a line, for other programs."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("folder", default="demo", type=click.Path(path_type=Path))
 @click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
-@click.option("--jobs", type=int, default=os.cpu_count() or 1, help="Notebooks run at the same time.")
+@_how
 @_plain_errors
-def demo(folder: Path, language: str, jobs: int) -> None:
+def demo(folder: Path, language: str, jobs: int, **how: Any) -> None:
     """Copy the invented demo client to FOLDER (default ./demo) and make every report of it."""
     from salespilot.places import shared
 
     source = shared("data") / "demo"
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("truths"))
-    _run(folder, (), language=language, jobs=jobs)
+    _run(folder, (), jobs=jobs, how=how, language=language, formats=DEFAULT_FORMATS)
 
 
 @main.command()
@@ -103,7 +127,7 @@ def check(client: Path, language: str | None) -> None:
         click.echo(
             f"{name:24} {book.value(judgement.verdict)}" + (f": {book.say(why.code, **why.values)}" if why else "")
         )
-    _run(client, ("data_fitness",), language=language, jobs=1)
+    _run(client, ("data_fitness",), how={}, language=language, formats=DEFAULT_FORMATS)
 
 
 @main.command()
@@ -113,7 +137,8 @@ def check(client: Path, language: str | None) -> None:
 @click.option("--language", type=click.Choice(["fr", "en"]), help="Default: that of client.toml.")
 @click.option("--format", "formats", default="html,pdf,xlsx", show_default=True, help="html, pdf, xlsx, svg.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; see `salespilot params`.")
-@click.option("--jobs", type=int, default=os.cpu_count() or 1, help="Notebooks run at the same time.")
+@click.option("--scheduler", metavar="ADDRESS", help="Make them on a Dask cluster that sees the folder of CLIENT.")
+@_how
 @_plain_errors
 def run(
     client: Path,
@@ -123,20 +148,19 @@ def run(
     formats: str,
     given: tuple[str, ...],
     jobs: int,
+    **how: Any,
 ) -> None:
-    """Make reports of CLIENT: every one, or those NAMED (also notebooks of CLIENT/notebooks)."""
+    """Make reports of CLIENT: every one, or those NAMED (also notebooks of CLIENT/notebooks).
+
+    What lies there whole and rests on nothing that has changed is not made again.
+    """
     parameters = _parameters(given)
-    months = parameters.pop("months", 12)
-    _run(
-        client,
-        names,
-        as_of=as_of or parameters.pop("as_of", None),
-        months=months,
-        language=language or parameters.pop("language", None),
-        formats=[name.strip() for name in formats.split(",") if name.strip()],
-        parameters=parameters,
-        jobs=jobs,
-    )
+    common = {"as_of": as_of, "language": language}
+    common = {name: value or parameters.pop(name, None) for name, value in common.items()}
+    if "months" in parameters:
+        common["months"] = parameters.pop("months")
+    wanted = tuple(name.strip() for name in formats.split(",") if name.strip())
+    _run(client, names, jobs=jobs, how=how, **common, formats=wanted, parameters=parameters)
 
 
 @main.command("list")
@@ -212,29 +236,73 @@ def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
     return parameters
 
 
-def _run(client: Path, names: tuple[str, ...], *, jobs: int, **options: Any) -> None:
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def _run(client: Path, names: tuple[str, ...], *, jobs: int = 1, how: Mapping[str, Any], **asked: Any) -> None:
+    """Answer a run from what it left, or make it; ``how``: force, quiet, json, scheduler."""
+    from salespilot.report import repeat
 
-    from salespilot.report.run import Entry
-    from salespilot.report.run import run as make
-
-    console = Console(stderr=True, highlight=False)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task(str(client))
-
-        def notify(entry: Entry) -> None:
-            why = f": {entry.reason}" if entry.reason else ""
-            click.echo(f"{entry.state:8} {entry.name}{why}", err=True)
-
-        made = make(client, names, jobs=jobs, notify=notify, **options)
-    for remark in made.remarks:
-        click.echo(remark, err=True)
-    click.echo(made.index)
+    request = repeat.Request(names, **asked)
+    is_new = how.get("force") or how.get("json")
+    made = (None if is_new else repeat.answer(client, request)) or _made(client, request, jobs, how)
+    if not how.get("json"):
+        for entry in made.entries:
+            if entry.state != "done":
+                click.echo(f"{entry.state:8} {entry.name}: {entry.reason}", err=True)
+        for remark in made.remarks:
+            click.echo(remark, err=True)
+        click.echo(made.index)
     if made.failed:
         sys.exit(FAILED)
     if not made.is_fit:
         sys.exit(UNFIT)
     if any(entry.state == "not_run" and entry.name in names for entry in made.entries):
         sys.exit(BAD)
+
+
+def _made(client: Path, request: Request, jobs: int, how: Mapping[str, Any]) -> Run:
+    from salespilot.report.run import run as make
+
+    with _executor(how.get("scheduler")) as executor:
+        return make(
+            client,
+            request.names,
+            as_of=request.as_of,
+            months=request.months,
+            language=request.language,
+            formats=request.formats,
+            parameters=request.parameters,
+            jobs=jobs,
+            force=bool(how.get("force")),
+            executor=executor,
+            progress=_progress(how),
+        )
+
+
+def _progress(how: Mapping[str, Any]) -> Progress:
+    from rich.console import Console
+
+    from salespilot.report.progress import Lines, Progress, Screen
+
+    console = Console(stderr=True, highlight=False)
+    if how.get("json"):
+        return Lines()
+    return Progress() if how.get("quiet") or not console.is_terminal else Screen(console)
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[Executor | None]:
+    """A Dask cluster's executor; None where no cluster is asked for."""
+    if not scheduler:
+        yield None
+        return
+    from salespilot.report.plan import RunError
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RunError("--scheduler needs Dask: pip install 'salespilot[dask]'") from error
+    try:
+        cluster = Client(scheduler, timeout=CONNECTING)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise RunError(f"no Dask scheduler answers at {scheduler}") from error
+    with cluster:
+        yield cluster.get_executor(pure=False, retries=2)

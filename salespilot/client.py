@@ -32,7 +32,11 @@ SOURCE_KEYS = (
 )
 
 
-class ClientError(ValueError):
+class PlainError(ValueError):
+    """What was asked for cannot be done; the message is one line, for whoever asked, that says what to do."""
+
+
+class ClientError(PlainError):
     """``client.toml`` cannot be used as it is; the message names the file, the key and the remedy."""
 
 

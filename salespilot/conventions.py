@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from salespilot.client import PlainError
 from salespilot.inference import gini
 
 T = TypeVar("T")
 TIE = 1e-9
 
 
-class SettingError(ValueError):
+class SettingError(PlainError):
     """A parameter, threshold or convention has an unknown name or a value that does not fit."""
 
 

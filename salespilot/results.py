@@ -6,8 +6,7 @@ import hashlib
 import os
 import pickle
 import tempfile
-from dataclasses import asdict
-from functools import cache
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +15,11 @@ from salespilot import fitness
 from salespilot.conventions import settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding
-from salespilot.places import PACKAGE
+from salespilot.places import edition
 from salespilot.reports import REPORTS
+
+ELSEWHERE = ("folder", "brand", "conventions", "thresholds")
+"""What of a client a result does not rest on, or rests on in the form that the Dataset and thresholds give it."""
 
 
 def thresholds_of(dataset: Dataset, module: ModuleType) -> Any:
@@ -35,7 +37,7 @@ def of(dataset: Dataset, name: str, parameters: Any = None) -> tuple[Any, list[F
     module = REPORTS[name]
     parameters = parameters if parameters is not None else module.Parameters()
     thresholds = thresholds_of(dataset, module)
-    path = _path(dataset, name, parameters, thresholds)
+    path = _path(dataset, name, parameters)
     if path and path.exists():
         return pickle.loads(path.read_bytes())
     if module.USES:
@@ -57,33 +59,32 @@ def _can_be_made(dataset: Dataset, name: str) -> bool:
     return fitness.assess(dataset.intake, {name: needs}, dataset.client).obstacle(name) is None
 
 
-def _path(dataset: Dataset, name: str, parameters: Any, thresholds: Any) -> Path | None:
+def key(dataset: Dataset, name: str | None, parameters: Any = None) -> str | None:
+    """A hash of all that the result of a report rests on, but the report's own notebook.
+
+    ``name`` None: what a consultant's own notebook may read. None for a Dataset that was not read from a client.
+    """
     if dataset.client is None or dataset.intake is None:
         return None
     client = dataset.client
-    key = (
-        dataset.intake.fingerprint,
-        dataset.as_of,
-        dataset.months,
-        dataset.window,
-        name,
-        sorted(asdict(parameters).items()),
-        sorted(asdict(thresholds).items()),
-        sorted(asdict(dataset.conventions).items()),
-        sorted(client.privacy.items()),
-        sorted(client.thresholds.items()),
-        _code(),
-    )
-    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:24]
-    return client.folder / ".salespilot" / "results" / f"{name}-{digest}.pickle"
+    settled = [(f.name, getattr(client, f.name)) for f in fields(client) if f.name not in ELSEWHERE]
+    judged = [(other, thresholds_of(dataset, REPORTS[other])) for other in sorted(_judged_by(name))]
+    known = (edition(), dataset.intake.fingerprint, dataset.as_of, dataset.months, dataset.window, name, parameters)
+    return hashlib.sha256(repr((known, dataset.conventions, judged, settled)).encode()).hexdigest()[:24]
 
 
-@cache
-def _code() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(PACKAGE.rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+def _judged_by(name: str | None) -> set[str]:
+    """The reports whose thresholds a report depends on: its own, those it uses, and the verdict on the data."""
+    if name is None:
+        return set(REPORTS)
+    return {name, fitness.REPORT}.union(*(_judged_by(other) for other in REPORTS[name].USES))
+
+
+def _path(dataset: Dataset, name: str, parameters: Any) -> Path | None:
+    found = key(dataset, name, parameters)
+    if found is None or dataset.client is None:
+        return None
+    return dataset.client.folder / ".salespilot" / "results" / f"{name}-{found}.pickle"
 
 
 def _keep(path: Path, content: bytes) -> None:

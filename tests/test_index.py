@@ -13,7 +13,8 @@ from salespilot.finding import Finding, Severity
 from salespilot.fitness import Fitness, Judgement, Verdict
 from salespilot.phrasebook import Phrasebook, phrases
 from salespilot.report.index import index
-from salespilot.report.run import Entry, Plan
+from salespilot.report.made import Entry
+from salespilot.report.plan import Plan
 
 HOSTILE = '<script>alert(1)</script>" onclick="x" {{7*7}} </title>'
 
@@ -182,7 +183,7 @@ def test_the_documents_of_people_stand_under_their_report(book, tmp_path):
 
 
 def test_two_people_never_share_a_file():
-    names = {Plan("one_to_one", Path("x"), None, person).name for person in ("R 1", "R_1", "R/1", "R01")}
+    names = {Plan("one_to_one", None, person).name for person in ("R 1", "R_1", "R/1", "R01")}
     assert len(names) == 4
     assert "one_to_one--R01" in names
     assert not any(set("/ ") & set(name) for name in names)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +12,8 @@ from typing import Any
 
 import duckdb
 
-from salespilot.client import FILE, Client, ClientError, Source
+from salespilot.client import Client, ClientError, Source
+from salespilot.exports import beside, expanded, exported_on, matches, place_of
 from salespilot.intake import native, presets
 from salespilot.intake.cache import digest
 from salespilot.intake.model import IntakeError, Issue
@@ -24,7 +23,6 @@ from salespilot.intake.store import ARROW, show, suffix, write_rows
 from salespilot.intake.words import named, normal
 from salespilot.tables import TABLES
 
-OURS = (FILE, "rejects.csv", "corrections.csv", "aliases.xlsx")
 Progress = Callable[[str, int, int], None]
 
 
@@ -64,10 +62,10 @@ def resolve(client: Client) -> Gathered:
     """Resolve and hash the files of every source. Raises ClientError on an unknown preset or variable."""
     feeds, issues = [], []
     for number, source in enumerate(client.sources, start=1):
-        place = f"{client.folder / FILE}: [[source]] {number} ({source.table})"
+        place = place_of(client, number)
         files: list[Path] = []
         for pattern in source.files:
-            found = _matches(client.folder, expanded(pattern, place))
+            found = matches(client.folder, expanded(pattern, place))
             files += [path for path in found if path not in files]
             if not found:
                 values = {"effect": "blocks", "pattern": pattern, "remedy": f"files = [...] in {place}"}
@@ -78,50 +76,9 @@ def resolve(client: Client) -> Gathered:
             raise ClientError(f"{place} preset: {error}") from error
         feeds.append(Feed(source, place, tuple(files), preset))
     paths = list(dict.fromkeys(path for feed in feeds for path in feed.files))
-    newest = max((path.stat().st_mtime for path in paths), default=None)
-    exported_on = client.exported_on or (date.fromtimestamp(newest) if newest else date.today())
     digests = {path: digest(path) for path in paths}
-    return Gathered(feeds, digests, _unmatched(client, feeds, paths), exported_on, issues)
-
-
-def expanded(text: str, place: str) -> str:
-    """A text with each ``${NAME}`` replaced by the environment's value; raises ClientError when one is not set."""
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
-            raise ClientError(f"{place}: the environment variable {match[1]} is not set")
-        return found
-
-    return re.sub(r"\$\{(\w+)\}", value, text)
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    found = glob.glob(str(folder / pattern), recursive=True)  # noqa: PTH207 - the pattern may be absolute
-    if not found and (folder / pattern).is_file():
-        found = [str(folder / pattern)]  # a name with brackets in it
-    paths = [Path(os.path.normpath(name)) for name in found]
-    ours = {folder / name for name in OURS}
-    return sorted(p for p in paths if p.is_file() and p not in ours and not p.name.startswith((".", "~$")))
-
-
-def _unmatched(client: Client, feeds: Sequence[Feed], matched: Sequence[Path]) -> tuple[str, ...]:
-    """Files that lie where exports lie and feed nothing."""
-    known = {path.resolve() for path in matched}
-    folders = {path.parent for path in known if path.is_relative_to(client.folder)}
-    for feed in feeds:
-        for pattern in feed.source.files:
-            plain = (client.folder / re.split(r"[*?\[]", expanded(pattern, feed.place))[0]).resolve()
-            folder = plain if plain.is_dir() else plain.parent
-            if folder.is_dir() and folder.is_relative_to(client.folder):
-                folders.add(folder)
-    found = []
-    for folder in sorted(folders):
-        for path in sorted(folder.iterdir()):
-            hidden = path.name.startswith((".", "~$"))
-            if path.is_file() and not hidden and path not in known and path.name not in OURS:
-                found.append(path.relative_to(client.folder).as_posix())
-    return tuple(found)
+    unmatched = tuple(path.relative_to(client.folder).as_posix() for path in beside(client, paths))
+    return Gathered(feeds, digests, unmatched, exported_on(client, paths), issues)
 
 
 class Reader:

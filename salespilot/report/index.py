@@ -21,7 +21,7 @@ from salespilot.plans import synthesis
 from salespilot.report.print import STATIC, brand_style
 
 if TYPE_CHECKING:
-    from salespilot.report.run import Entry
+    from salespilot.report.made import Entry
 
 FITNESS = "data_fitness"
 SHOWN = 3
@@ -59,7 +59,7 @@ def index(
     if not any(cards):
         cards = [_section("index_title", element("p", text(book.say("empty"))), book)]
     path = folder / "index.html"
-    draft = folder / ".index.html"
+    draft = folder / ".draft-index.html"
     draft.write_text(_page("".join(cards), book, client, as_of), encoding="utf-8")
     return draft.replace(path)
 

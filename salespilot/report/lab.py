@@ -9,7 +9,7 @@ import papermill
 from salespilot import dataset
 from salespilot.client import load
 from salespilot.places import shared
-from salespilot.report.run import RunError
+from salespilot.report.plan import RunError
 
 
 def copy(folder: Path, name: str = "explore") -> Path:

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -35,16 +35,26 @@ ENTRY = re.compile(r'(<a href="#([\w-]+)">.*?)(?=</a>)', re.DOTALL)
 _one_at_a_time = Lock()
 
 
+def engine() -> str | None:
+    """The name of what prints PDF on this machine; None when there is nothing that does."""
+    return next((name for name, write in _engines() if write is not None), None)
+
+
+def _engines() -> Iterator[tuple[str, Callable[[Path], bytes] | None]]:
+    yield "WeasyPrint", _weasyprint()
+    yield "Chromium", _chromium()
+
+
 def pdf(source: Path, target: Path) -> str | None:
     """Print an HTML report to PDF; returns the engine's name, or None when there is none.
 
     The file is written whole or not at all.
     """
-    for name, engine in (("WeasyPrint", _weasyprint()), ("Chromium", _chromium())):
-        if engine is not None:
+    for name, write in _engines():
+        if write is not None:
             handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".pdf")
             with os.fdopen(handle, "wb") as file:
-                file.write(engine(source))
+                file.write(write(source))
             Path(temporary).chmod(0o644)
             Path(temporary).replace(target)
             return name

@@ -1,104 +1,37 @@
-"""One run: notebooks executed by Papermill, printed, and left beside their Excel and JSON twins in one folder."""
+"""One run: what has changed is made, what has not is kept, and all of it is listed in one folder."""
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import dataclasses
-import difflib
-import hashlib
-import json
 import os
-import re
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import papermill
 from filelock import FileLock, Timeout
 
-from salespilot import __version__, dataset, fitness, results
+from salespilot import dataset, fitness, results
 from salespilot.client import Client, load, nearest
-from salespilot.conventions import SettingError, from_text, settings
+from salespilot.conventions import SettingError, settings
 from salespilot.dataset import Dataset
-from salespilot.finding import Finding
 from salespilot.phrasebook import Phrasebook
-from salespilot.places import shared
-from salespilot.report import index, register
-from salespilot.report.execute import ExecutionError, execute
-from salespilot.report.pdf import pdf
-from salespilot.report.print import html
-from salespilot.report.twin import plain, twin
-from salespilot.report.workbook import workbook
+from salespilot.places import edition
+from salespilot.report import index, pdf, register, repeat
+from salespilot.report.draft import Draft, Job, draft, holding
+from salespilot.report.keys import key
+from salespilot.report.made import DEFAULT_FORMATS, FORMATS, Entry, Record, Run
+from salespilot.report.plan import Plan, RunError, again, expanded, is_by_person, plan
+from salespilot.report.progress import Estimate, Progress
+from salespilot.report.shelf import Shelf
 from salespilot.reports import REPORTS
 
-FORMATS = ("html", "pdf", "xlsx", "svg")
-DEFAULT_FORMATS = ("html", "pdf", "xlsx")
-COMMON = ("client", "as_of", "months", "language")
-UNSAFE = re.compile(r"[^\w.-]+")
+TICK = 0.2  # seconds between two looks at what is running
 
-
-class RunError(Exception):
-    """The run cannot start: unknown report or format, or a client folder in use. The message says what to do."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One document to make: its report (or own notebook), the parameters, and whose it is (a rep_id) where a report
-    is made once for each salesperson."""
-
-    report: str
-    notebook: Path
-    parameters: Any
-    person: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name of its files; a code that no file may bear gets one that no other person has."""
-        if not self.person:
-            return self.report
-        safe = UNSAFE.sub("_", self.person)
-        mark = hashlib.sha1(self.person.encode(), usedforsecurity=False).hexdigest()[:4]
-        return f"{self.report}--{safe if safe == self.person else f'{safe}-{mark}'}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What became of one document: ``state`` is done, failed or not_run; ``reason`` says why it is not done.
-
-    ``person``: the rep_id of whom it is about, where its report is made once for each.
-    """
-
-    name: str
-    title: str
-    state: str
-    reason: str | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    found: Sequence[Finding] = ()
-    seconds: float = 0.0
-    report: str = ""
-    person: str = ""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder, its index page, an entry for each report, and whether the data were fit for any."""
-
-    folder: Path
-    index: Path
-    entries: tuple[Entry, ...]
-    remarks: tuple[str, ...] = ()
-    is_fit: bool = True
-
-    @property
-    def failed(self) -> tuple[Entry, ...]:
-        """The reports that failed."""
-        return tuple(entry for entry in self.entries if entry.state == "failed")
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "Entry", "Run", "RunError", "run"]
 
 
 def run(
@@ -111,41 +44,39 @@ def run(
     formats: Sequence[str] = DEFAULT_FORMATS,
     parameters: Mapping[str, Any] | None = None,
     jobs: int = 1,
-    notify: Callable[[Entry], None] = lambda _: None,
+    force: bool = False,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Run:
     """Make reports of a client and leave them in ``CLIENT/reports/<as-of>/<language>/``.
 
     ``names``: reports of the kit or notebooks of ``CLIENT/notebooks`` (default: every report whose tables are there).
-    ``parameters``: own parameters of the reports named. A report that fails leaves its executed notebook and one
-    line; the others go on. Raises ClientError or SettingError on bad settings, RunError when the run cannot start.
+    ``parameters``: own parameters of the reports named. A document that lies there whole and rests on nothing that has
+    changed is kept (``force`` makes it again), and so are the other documents of that folder. ``executor`` makes the
+    documents (default: ``jobs`` threads, with a kernel each); it must see the client's folder. A report that fails
+    leaves its executed notebook and one line; the others go on. Raises ClientError or SettingError on bad settings,
+    RunError when the run cannot start.
     """
     client = client if isinstance(client, Client) else load(Path(client))
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise RunError(f"unknown format {unknown[0]!r}; formats are {', '.join(FORMATS)}")
     _check_thresholds(client)
-    plans = _plan(client, tuple(names) or tuple(REPORTS), parameters or {})
+    asked = plan(client, tuple(names) or tuple(REPORTS), parameters or {})
+    request = repeat.Request(tuple(names), as_of, months, language, tuple(formats), parameters or {})
     language = language or client.language
-    with _locked(client):
+    with _locked(client), progress or Progress() as told:
+        seen = repeat.inputs(client)
         opened = dataset.open(client, as_of=as_of, months=months)
-        assert opened.intake is not None
-        folder = client.folder / "reports" / opened.as_of.isoformat() / language
-        folder.mkdir(parents=True, exist_ok=True)
-        verdicts = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, client)
-        making = _Making(opened, folder, language, tuple(formats), verdicts)
-        plans = [each for plan in plans for each in making.expand(plan)]
-        entries = []
-        with making.figures(), ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-            for entry in pool.map(making.make, plans):
-                notify(entry)
-                entries.append(entry)
-        page = index.index(folder, entries, making.book(None), client=client, as_of=opened.as_of, fitness=verdicts)
-        _write_run(folder, opened, language, entries)
-        remark = register.update(opened, _found(plans, entries))
-        if remark:
-            making.remarks.add(making.book(None).say(remark))
-    is_fit = verdicts.is_any_fit([plan.report for plan in plans])
-    return Run(folder, page, tuple(entries), tuple(sorted(making.remarks)), is_fit)
+        making = _Making(opened, language, tuple(formats), told)
+        with holding(opened):
+            made = making.documents(asked, force, executor, max(1, jobs))
+        done = Run(making.shelf.folder, making.shelf.folder / "index.html", tuple(made), making.remarks(asked, made))
+        done = dataclasses.replace(done, is_fit=making.verdicts.is_any_fit([one.report for one in asked]))
+        if dataset.open(client, as_of=as_of, months=months).intake == opened.intake:
+            repeat.keep(client, request, seen, done)
+        told.finished(done)
+    return done
 
 
 def _check_thresholds(client: Client) -> None:
@@ -154,188 +85,6 @@ def _check_thresholds(client: Client) -> None:
         if name not in REPORTS:
             raise SettingError(f"client.toml [thresholds.{name}]: no such report; {nearest(name, REPORTS)}")
         settings(REPORTS[name].Thresholds, given, f"client.toml [thresholds.{name}]")
-
-
-def _found(plans: Sequence[Plan], entries: Sequence[Entry]) -> list[register.Found]:
-    """What each report of the kit found; whole when it was made with its own defaults, for everyone and to the end."""
-    made: dict[str, list[Entry]] = {}
-    for entry in entries:
-        made.setdefault(entry.report, []).append(entry)
-    is_whole = {
-        name: all(entry.state == "done" for entry in own)
-        and any(plan.report == name and plan.parameters == REPORTS[name].Parameters() for plan in plans)
-        for name, own in made.items()
-        if name in REPORTS
-    }
-    return [
-        register.Found(name, [item for entry in made[name] for item in entry.found if item.report == name], whole)
-        for name, whole in is_whole.items()
-    ]
-
-
-def _plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list[Plan]:
-    """Each report's notebook and own parameters, checked: every parameter given is known to one of them."""
-    plans: list[Plan] = []
-    used: set[str] = set()
-    for name in names:
-        if name in REPORTS:
-            cls = REPORTS[name].Parameters
-            defaults = {spec.name: spec.default for spec in dataclasses.fields(cls)}
-            notebook = shared("notebooks") / f"{name}.ipynb"
-        else:
-            cls, notebook = None, _own_notebook(client, name)
-            defaults = _declared(notebook)
-        values = {
-            key: from_text(value, defaults[key], f"parameter {key}") if isinstance(value, str) else value
-            for key, value in given.items()
-            if key in defaults
-        }
-        used |= set(values)
-        plans.append(Plan(name, notebook, settings(cls, values, f"parameters of {name}") if cls else values))
-    for key in set(given) - used:
-        known = sorted({key for plan in plans for key in _own(plan)})
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(('as_of', 'months', 'language', *known))}"
-        raise RunError(f"unknown parameter {key!r} for {', '.join(names)}: {hint}")
-    return plans
-
-
-def _own(plan: Plan) -> dict[str, Any]:
-    return plan.parameters if isinstance(plan.parameters, dict) else dataclasses.asdict(plan.parameters)
-
-
-def _declared(notebook: Path) -> dict[str, Any]:
-    """The parameters that a notebook declares in its first cell, with their defaults."""
-    try:
-        declared = papermill.inspect_notebook(notebook)
-    except ValueError as error:
-        raise RunError(f"{notebook}: {error} Open it once in JupyterLab and save it.") from error
-    return {key: _literal(spec["default"]) for key, spec in declared.items() if key not in COMMON}
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _own_notebook(client: Client, name: str) -> Path:
-    path = client.folder / "notebooks" / f"{name}.ipynb"
-    if path.exists():
-        return path
-    known = [*REPORTS, *(own.stem for own in sorted(path.parent.glob("*.ipynb")))]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"reports are {', '.join(known)}"
-    raise RunError(f"no report named {name!r}: {hint}")
-
-
-class _Making:
-    """Makes the reports of one run, each whole or not at all."""
-
-    def __init__(
-        self, opened: Dataset, folder: Path, language: str, formats: tuple[str, ...], verdicts: fitness.Fitness
-    ) -> None:
-        self.dataset, self.folder, self.language = opened, folder, language
-        self.formats, self.verdicts = formats, verdicts
-        self.remarks: set[str] = set()
-
-    def book(self, name: str | None) -> Phrasebook:
-        client = self.dataset.client
-        return Phrasebook(name or "_house", self.language, client.currency if client else "EUR")
-
-    @contextmanager
-    def figures(self) -> Iterator[None]:
-        """While it lasts, kernels leave their figures as files where the run asks for them (format svg)."""
-        if "svg" not in self.formats:
-            yield
-            return
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".figures-") as place:
-            os.environ["SALESPILOT_FIGURES"] = place
-            try:
-                yield
-            finally:
-                del os.environ["SALESPILOT_FIGURES"]
-            (self.folder / "figures").mkdir(exist_ok=True)
-            for path in Path(place).iterdir():
-                path.replace(self.folder / "figures" / path.name)
-
-    def expand(self, plan: Plan) -> list[Plan]:
-        """A report made once for each salesperson becomes its page for the manager and one document for each."""
-        if getattr(plan.parameters, "since", None) == "":
-            plan = dataclasses.replace(plan, parameters=dataclasses.replace(plan.parameters, since=self._previous()))
-        people = getattr(REPORTS.get(plan.report), "people", None)
-        if not callable(people) or self.verdicts.obstacle(plan.report):
-            return [plan]
-        if plan.parameters.rep:
-            return [dataclasses.replace(plan, person=plan.parameters.rep)]
-        self._clear(f"{plan.report}--*")
-        each = [dataclasses.replace(plan.parameters, rep=person) for person in people(self.dataset)]
-        return [plan, *(dataclasses.replace(plan, parameters=own, person=own.rep) for own in each)]
-
-    def _previous(self) -> str:
-        """The as-of date of the last earlier run of this client; empty where there is none."""
-        runs = self.folder.parent.parent.glob("*/*/run.json")
-        return max((run.parts[-3] for run in runs if run.parts[-3] < self.folder.parent.name), default="")
-
-    def make(self, plan: Plan) -> Entry:
-        """Make one document."""
-        name, book = plan.name, self.book(plan.report)
-        title = book.say("title") if book.has("title") else name
-        if plan.person:
-            title = str(self.dataset.names("reps").get(plan.person, plan.person))
-        missing = self.verdicts.obstacle(plan.report) if plan.report in REPORTS else None
-        entry = partial(Entry, name, title, report=plan.report, person=plan.person)
-        if missing:
-            self._clear(name)
-            return entry("not_run", book.say(missing.code, **missing.values))
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=f".{name}-") as place:
-            draft = Path(place)
-            try:
-                found = self._draft(draft, plan, book)
-            except ExecutionError as error:
-                self._clear(name)
-                files = self._deliver(draft, [path.name for path in draft.glob("*.ipynb")])
-                return entry("failed", str(error), files, (), time.monotonic() - begun)
-            self._clear(name)
-            files = self._deliver(draft, sorted(path.name for path in draft.iterdir()))
-        return entry("done", None, files, found, time.monotonic() - begun)
-
-    def _draft(self, draft: Path, plan: Plan, book: Phrasebook) -> Sequence[Finding]:
-        opened, name = self.dataset, plan.name
-        assert opened.client is not None
-        common = {
-            "client": str(opened.client.folder),
-            "as_of": opened.as_of.isoformat(),
-            "months": opened.months,
-            "language": self.language,
-        }
-        executed = execute(plan.notebook, draft / f"{name}.ipynb", common | _own(plan))
-        found: Sequence[Finding] = ()
-        if plan.report in REPORTS:
-            result, found = results.of(opened, plan.report, plan.parameters)
-            twin(draft / f"{name}.json", opened, REPORTS[plan.report], plan.parameters, result, found, book)
-            if "xlsx" in self.formats:
-                workbook(draft / f"{name}.xlsx", result, book, found=found)
-        if {"html", "pdf"} & set(self.formats):
-            printed = html(executed, draft / f"{name}.html")
-            if "pdf" in self.formats and pdf(printed, draft / f"{name}.pdf") is None:
-                self.remarks.add(book.say("no_pdf_engine"))
-            if "html" not in self.formats:
-                printed.unlink()
-        return found
-
-    def _clear(self, name: str) -> None:
-        for path in self.folder.glob(f"{name}.*"):
-            path.unlink()
-
-    def _deliver(self, draft: Path, names: Sequence[str]) -> dict[str, Path]:
-        files = {}
-        for name in names:
-            (draft / name).replace(self.folder / name)
-            files[name.rsplit(".", 1)[-1]] = self.folder / name
-        return files
 
 
 def _locked(client: Client) -> AbstractContextManager[Any]:
@@ -348,27 +97,228 @@ def _locked(client: Client) -> AbstractContextManager[Any]:
         raise RunError(f"another run is using {client.folder}: wait for it to end") from error
 
 
-def _write_run(folder: Path, opened: Dataset, language: str, entries: Sequence[Entry]) -> None:
-    content = {
-        "salespilot": __version__,
-        "client": opened.client.name if opened.client else None,
-        "as_of": opened.as_of,
-        "months": opened.months,
-        "window": [opened.window.start, opened.window.end],
-        "language": language,
-        "fingerprint": opened.intake.fingerprint if opened.intake else None,
-        "reports": {
-            entry.name: {
-                "state": entry.state,
-                "reason": entry.reason,
-                "seconds": round(entry.seconds, 2),
-                "findings": len(entry.found),
-                "files": sorted(path.name for path in entry.files.values()),
-            }
-            for entry in entries
-        },
-    }
-    text = json.dumps(plain(content), ensure_ascii=False, indent=1) + "\n"
-    draft = folder / ".run.json"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(folder / "run.json")
+class _Making:
+    """The documents of one run, each whole or not at all."""
+
+    def __init__(self, opened: Dataset, language: str, formats: tuple[str, ...], told: Progress) -> None:
+        assert opened.client is not None
+        assert opened.intake is not None
+        self.dataset, self.client, self.language, self.formats, self.told = (
+            opened,
+            opened.client,
+            language,
+            formats,
+            told,
+        )
+        self.verdicts = fitness.assess(opened.intake, {name: REPORTS[name].NEEDS for name in REPORTS}, opened.client)
+        self.shelf = Shelf(opened, language)
+        self.shelf.sweep()
+        self.records = self.shelf.records()
+        self.plans: list[Plan] = []
+
+    def book(self, name: str | None) -> Phrasebook:
+        return Phrasebook(name or "_house", self.language, self.client.currency)
+
+    def documents(self, asked: Sequence[Plan], force: bool, executor: Executor | None, jobs: int) -> list[Entry]:
+        """An entry for each document asked for, in the order of the plans."""
+        self.plans = [each for one in asked for each in self._expanded(one)]
+        others = self._others()
+        entries = {one.name: entry for one in self.plans if (entry := self._standing(one, force))}
+        waiting = [one for one in self.plans if one.name not in entries]
+        known = {name: record.seconds for name, record in self.records.items() if record.seconds}
+        left = Estimate(known, {one.name for one in waiting}, jobs)
+        self.told.planned([*entries.values()], [one.name for one in waiting], left.left())
+        try:
+            with self._figures(), contextlib.closing(self._made(waiting, executor, jobs, left)) as made:
+                for entry in made:
+                    entries[entry.name] = entry
+                    left.ended(entry)
+                    self.told.ended(entry, left.left())
+        finally:
+            self.shelf.sweep()
+            self._publish([entries[one.name] for one in self.plans if one.name in entries], others)
+        return [entries[one.name] for one in self.plans]
+
+    def remarks(self, asked: Sequence[Plan], made: Sequence[Entry]) -> tuple[str, ...]:
+        """What is left to say after the documents are made, the register of actions brought up to date."""
+        codes = {register.update(self.dataset, self._found(asked, made))}
+        if "pdf" in self.formats and pdf.engine() is None:
+            codes.add("no_pdf_engine")
+        return tuple(sorted(self.book(None).say(code) for code in codes if code))
+
+    def _expanded(self, asked: Plan) -> list[Plan]:
+        if asked.report in REPORTS and self.verdicts.obstacle(asked.report):
+            return [asked]
+        plans = expanded(asked, self.dataset, repeat.previous(self.client, self.dataset.as_of.isoformat()))
+        if is_by_person(asked.report) and not asked.parameters.rep:
+            self.shelf.keep_only(asked.report, [one.name for one in plans])
+        return plans
+
+    def _standing(self, one: Plan, force: bool) -> Entry | None:
+        """The entry of a document that needs no work: it cannot be made, or lies there unchanged."""
+        missing = self.verdicts.obstacle(one.report) if one.report in REPORTS else None
+        if missing:
+            self.shelf.remove(one.name)
+            book = self.book(one.report)
+            entry = Entry(
+                one.name, self._title(one), "not_run", book.say(missing.code, **missing.values), report=one.report
+            )
+            self.shelf.remember(self._record(one, entry))
+            return entry
+        record = self.records.get(one.name)
+        if force or record is None or record.state != "done" or "svg" in self.formats:
+            return None
+        if record.key != key(self.dataset, one, self.language, self.formats) or not self.shelf.is_whole(record):
+            return None
+        return self._kept(record, one, self.dataset)
+
+    def _others(self) -> list[Entry]:
+        """The other documents of the folder that are still what a run would make; of people no longer there, none."""
+        names = {one.name for one in self.plans}
+        found = []
+        opened = {self.dataset.months: self.dataset}
+        for record in self.records.values():
+            one = again(self.client, record.report, record.parameters, record.person)
+            if record.name in names or one is None or not (self.shelf.memory / f"{record.name}.json").exists():
+                continue
+            if one.person and not self._is_there(one):
+                self.shelf.remove(record.name)
+                continue
+            if record.months not in opened:
+                given = dataset.open(self.client, as_of=self.dataset.as_of, months=record.months)
+                opened[record.months] = given
+            if record.key == key(opened[record.months], one, self.language, record.formats) and self.shelf.is_whole(
+                record
+            ):
+                found.append(self._kept(record, one, opened[record.months]))
+        return found
+
+    def _is_there(self, one: Plan) -> bool:
+        return not self.verdicts.obstacle(one.report) and one.person in REPORTS[one.report].people(self.dataset)
+
+    def _kept(self, record: Record, one: Plan, opened: Dataset) -> Entry:
+        is_ours = record.state == "done" and record.report in REPORTS
+        found = results.of(opened, record.report, one.parameters)[1] if is_ours else ()
+        told = {
+            name: getattr(record, name) for name in ("name", "title", "state", "reason", "seconds", "report", "person")
+        }
+        return Entry(**told, files=self.shelf.files(record.files), found=found, is_kept=True)
+
+    def _title(self, one: Plan) -> str:
+        if one.person:
+            return str(self.dataset.names("reps").get(one.person, one.person))
+        book = self.book(one.report)
+        return book.say("title") if book.has("title") else one.name
+
+    def _record(self, one: Plan, entry: Entry, files: Mapping[str, str] | None = None) -> Record:
+        return Record(
+            entry.name,
+            entry.title,
+            entry.state,
+            key(self.dataset, one, self.language, self.formats),
+            entry.reason,
+            one.report,
+            one.person,
+            self.dataset.months,
+            self.formats,
+            one.own,
+            files or {},
+            len(entry.found),
+            entry.seconds,
+        )
+
+    def _made(self, plans: Sequence[Plan], executor: Executor | None, jobs: int, left: Estimate) -> Generator[Entry]:
+        """Each document as it is made and delivered."""
+        if not plans:
+            return
+        pool = executor or ThreadPoolExecutor(max_workers=jobs)
+        futures: dict[Future[Draft], Plan] = {}
+        try:
+            futures |= {pool.submit(draft, self._job(one)): one for one in plans}
+            waiting, order = set(futures), list(futures)
+            while waiting:
+                ready, waiting = wait(waiting, timeout=TICK, return_when=FIRST_COMPLETED)
+                for future in sorted(ready, key=order.index):
+                    yield self._delivered(futures[future], future)
+                self.told.running([futures[f].name for f in futures if f in waiting and f.running()], left.left())
+        finally:
+            for future in futures:
+                future.cancel()
+            if executor is None:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _job(self, one: Plan) -> Job:
+        assert self.dataset.intake is not None
+        return Job(
+            self.client.folder,
+            self.dataset.as_of.isoformat(),
+            self.dataset.months,
+            self.language,
+            self.formats,
+            one,
+            self.shelf.folder,
+            self.dataset.intake.fingerprint,
+            edition(),
+        )
+
+    def _delivered(self, one: Plan, future: Future[Draft]) -> Entry:
+        try:
+            made = future.result()
+        except Exception as error:  # whatever it is, it costs one document
+            lines = str(error).strip().splitlines() or [""]
+            made = Draft(reason=f"{type(error).__name__}: {lines[0]}")
+        files = self.shelf.deliver(one.name, made)
+        state = "failed" if made.reason else "done"
+        entry = Entry(
+            one.name, self._title(one), state, made.reason, files, made.found, made.seconds, one.report, one.person
+        )
+        self.shelf.remember(self._record(one, entry, made.files))
+        return entry
+
+    @contextlib.contextmanager
+    def _figures(self) -> Iterator[None]:
+        """While it lasts, kernels leave their figures as files where the run asks for them (format svg)."""
+        if "svg" not in self.formats:
+            yield
+            return
+        with tempfile.TemporaryDirectory(dir=self.shelf.folder, prefix=".draft-figures-") as place:
+            os.environ["SALESPILOT_FIGURES"] = place
+            try:
+                yield
+            finally:
+                del os.environ["SALESPILOT_FIGURES"]
+            (self.shelf.folder / "figures").mkdir(exist_ok=True)
+            for path in Path(place).iterdir():
+                path.replace(self.shelf.folder / "figures" / path.name)
+
+    def _publish(self, made: Sequence[Entry], others: Sequence[Entry]) -> None:
+        """Write the index and ``run.json`` of the folder: the reports in reading order, people under theirs."""
+        order = {name: place for place, name in enumerate(REPORTS)}
+        entries = sorted([*made, *others], key=lambda e: (order.get(e.report, len(order)), e.report, e.person))
+        index.index(
+            self.shelf.folder,
+            entries,
+            self.book(None),
+            client=self.client,
+            as_of=self.dataset.as_of,
+            fitness=self.verdicts,
+        )
+        self.shelf.list(entries)
+
+    def _found(self, asked: Sequence[Plan], made: Sequence[Entry]) -> list[register.Found]:
+        """What each report of the kit found; whole when it was made with its own defaults, for everyone, to the end."""
+        by_report: dict[str, list[Entry]] = {}
+        for entry in made:
+            if entry.report in REPORTS:
+                by_report.setdefault(entry.report, []).append(entry)
+        as_is = {
+            one.report for one in asked if one.report in REPORTS and one.parameters == REPORTS[one.report].Parameters()
+        }
+        return [
+            register.Found(
+                name,
+                [item for entry in own for item in entry.found if item.report == name],
+                name in as_is and all(entry.state == "done" for entry in own),
+            )
+            for name, own in by_report.items()
+        ]
