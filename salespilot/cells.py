@@ -12,7 +12,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from salespilot.conventions import AbcClasses, Conventions, abc_classes
+from salespilot.classes import AbcClasses, abc_classes
+from salespilot.conventions import Conventions
 from salespilot.dataset import Dataset, Window, month_end, month_start
 
 ROWS = ("a", "b", "c", "p")

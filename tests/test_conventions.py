@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salespilot.conventions import Conventions, SettingError, abc_classes, from_text, parameter, settings, threshold
+from salespilot.classes import abc_classes
+from salespilot.conventions import Conventions, SettingError, from_text, parameter, settings, threshold
 
 F1 = pd.Series([50e3, 20e3, 10e3, 5e3, 5e3, 4e3, 3e3, 2e3, 1e3, 0, -2e3])
 

@@ -218,7 +218,7 @@ def test_a_client_without_an_export_still_has_its_fitness_page(small):
     (small / "lines.csv").unlink()
     answer = call("check", small)
     assert answer.exit_code == 3, answer.output
-    assert "done     data_fitness" in answer.output
+    assert list((small / "reports").glob("*/fr/data_fitness.html"))
 
 
 def test_check_says_what_the_data_are_good_for(small):

@@ -24,6 +24,7 @@ IN = (
     "tables",
     "places",
     "client",
+    "exports",
     "intake",
     "fitness",
     "marts",
@@ -35,9 +36,9 @@ IN = (
     "deals",
     "periods",
 )
-JUDGE = ("finding", "conventions", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
+JUDGE = ("finding", "conventions", "classes", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
 OUT = ("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "engine", "report", "cli")
-SHARED = ("finding", "conventions", "inference", "behaviour")
+SHARED = ("finding", "conventions", "classes", "inference", "behaviour")
 
 
 def imports(source: str | ast.AST) -> set[str]:

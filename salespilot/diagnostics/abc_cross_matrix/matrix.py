@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from salespilot.cells import COLUMNS, ROWS, attributed, cell_of, classified, years
-from salespilot.conventions import AbcClasses, Conventions, abc_classes
+from salespilot.classes import AbcClasses, abc_classes
+from salespilot.conventions import Conventions
 from salespilot.dataset import Dataset, Window, month_start
 from salespilot.diagnostics.abc_cross_matrix.model import Thresholds
 from salespilot.finding import Reason

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from salespilot.conventions import abc_classes
+from salespilot.classes import abc_classes
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.activity_productivity.chain import Step
 from salespilot.diagnostics.activity_productivity.model import STEPS, Thresholds

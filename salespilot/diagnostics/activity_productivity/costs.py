@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot.cells import attributed, cell_of, classified, years
-from salespilot.conventions import abc_classes
+from salespilot.classes import abc_classes
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.activity_productivity.model import NotComputable
 from salespilot.finding import Reason, absent

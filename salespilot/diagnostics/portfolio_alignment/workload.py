@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot.cells import attributed, cell_of, classified, policy, years
-from salespilot.conventions import abc_classes
+from salespilot.classes import abc_classes
 from salespilot.dataset import Dataset, Window, month_end, month_start
 from salespilot.diagnostics.portfolio_alignment import places
 from salespilot.diagnostics.portfolio_alignment.model import Thresholds

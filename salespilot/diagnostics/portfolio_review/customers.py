@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot import cells
-from salespilot.conventions import AbcClasses, abc_classes
+from salespilot.classes import AbcClasses, abc_classes
 from salespilot.dataset import Dataset, Window, month_end, month_start
 from salespilot.diagnostics.portfolio_review.settings import Thresholds
 from salespilot.inference import silence_probability

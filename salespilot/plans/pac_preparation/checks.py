@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from salespilot.cells import potential_classes
-from salespilot.conventions import abc_classes
+from salespilot.classes import abc_classes
 from salespilot.dataset import Dataset, Window, month_start
 from salespilot.periods import working_day_table
 from salespilot.plans.pac_preparation.candidates import active

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from salespilot.conventions import abc_classes
+from salespilot.classes import abc_classes
 from salespilot.dataset import Dataset, Window
 from salespilot.inference import block_means
 from salespilot.plans.pac_preparation.model import Thresholds
