@@ -180,25 +180,24 @@ def list_reports(language: str) -> None:
 @click.argument("name")
 @_plain_errors
 def params(name: str) -> None:
-    """The parameters and thresholds of a report: type, default, unit and reason."""
-    from salespilot.conventions import Conventions, SettingError
+    """The parameters and thresholds of a report: type, default, unit, meaning and choices."""
+    from salespilot.conventions import Common, Conventions, SettingError, kind, meaning
     from salespilot.reports import REPORTS
 
     if name not in REPORTS:
         raise SettingError(f"no report named {name!r}; reports are {', '.join(REPORTS)}")
     module = REPORTS[name]
-    click.echo("parameters")
-    for key, kind, default, help in COMMON_PARAMETERS:
-        click.echo(f"  {key:28} {kind:6} = {default!s:10} {help}")
-    for spec in dataclasses.fields(module.Parameters):
-        choices = f" ({', '.join(map(str, spec.metadata['choices']))})" if spec.metadata.get("choices") else ""
-        kind = type(spec.default).__name__
-        click.echo(f"  {spec.name:28} {kind:6} = {spec.default!s:10} {spec.metadata.get('help', '')}{choices}")
-    for title, cls in ((f"thresholds ([thresholds.{name}])", module.Thresholds), ("[conventions]", Conventions)):
+    groups = {
+        "parameters": (Common, module.Parameters),
+        f"thresholds ([thresholds.{name}])": (module.Thresholds,),
+        "[conventions]": (Conventions,),
+    }
+    for title, holders in groups.items():
         click.echo(title)
-        for spec in dataclasses.fields(cls):
-            about = spec.metadata.get("reason") or spec.metadata.get("help", "")
-            click.echo(f"  {spec.name:28} {spec.default!s:10} {spec.metadata.get('unit', '')}: {about}")
+        for spec in (spec for holder in holders for spec in dataclasses.fields(holder)):
+            default = ", ".join(spec.default) if isinstance(spec.default, tuple) else spec.default
+            unit = f"{spec.metadata['unit']}: " if spec.metadata.get("unit") else ""
+            click.echo(f"  {spec.name:28} {kind(spec):5} = {default!s:10} {unit}{meaning(spec)}")
 
 
 @main.command()
@@ -216,23 +215,15 @@ def lab(client: Path, name: str, no_open: bool) -> None:
         subprocess.run([sys.executable, "-m", "jupyterlab", str(notebook)], check=False)
 
 
-COMMON_PARAMETERS = (
-    ("client", "str", "demo", "folder of the client"),
-    ("as_of", "str", "", "as-of date, like 2026-06-30; empty: end of the last closed month"),
-    ("months", "int", "12", "closed months reported on; 0: everything up to as_of"),
-    ("language", "str", "fr", "language of the report (fr, en)"),
-)
-
-
 def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
-    from salespilot.conventions import SettingError, from_text
+    from salespilot.conventions import Common, SettingError, from_text
 
     parameters: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise SettingError(f"-p {text}: write it as NAME=VALUE")
-        parameters[name] = from_text(value, 12, "parameter months") if name == "months" else value
+        parameters[name] = from_text(value, Common.months, "parameter months") if name == "months" else value
     return parameters
 
 

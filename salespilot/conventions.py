@@ -6,12 +6,13 @@ Overridden by ``[conventions]`` in ``client.toml``. A diagnostic's own threshold
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any, TypeVar
 
-from salespilot.client import PlainError
+from salespilot.client import LANGUAGES, PlainError, nearest
 
 T = TypeVar("T")
 
@@ -28,26 +29,54 @@ def threshold(default: Any, unit: str, reason: str, source: str = "J") -> Any:
     return field(default=default, metadata={"unit": unit, "reason": reason, "source": source})
 
 
-def parameter(default: Any, help: str, choices: tuple[Any, ...] = ()) -> Any:
-    """A dataclass field that says what to report: its default, help text and, where closed, its choices."""
-    return field(default=default, metadata={"help": help, "choices": choices})
+def parameter(default: Any, help: str, choices: tuple[Any, ...] = (), unit: str = "", is_date: bool = False) -> Any:
+    """A dataclass field that says what to report: its default, help text and, where closed, its choices.
+
+    The type is that of the default: text, a whole number, a number, true or false, or a list of texts (a tuple).
+    ``is_date``: the text is an ISO date or empty. A number is not negative.
+    """
+    given = {"help": help, "choices": choices, "unit": unit, "is_date": is_date}
+    return field(default=default, metadata=given)
+
+
+class Settings:
+    """Base of parameters and thresholds: frozen dataclasses whose values are checked wherever they are made.
+
+    Raises SettingError on a value whose type is not that of the default, or outside the choices. None is the default.
+    """
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, spec.name, _fitting(spec, getattr(self, spec.name)))
+
+
+@dataclass(frozen=True)
+class Common(Settings):
+    """What every report is asked."""
+
+    client: str = parameter("demo", "folder of the client")
+    as_of: str = parameter("", "as-of date, like 2026-06-30; empty: end of the last closed month", is_date=True)
+    months: int = parameter(12, "closed months reported on; 0: everything up to as_of", unit="months")
+    language: str = parameter("fr", "language of the report; empty: the client's own", ("", *LANGUAGES))
+
+
+COMMON = tuple(spec.name for spec in fields(Common))
 
 
 def settings(cls: type[T], given: Mapping[str, Any], where: str) -> T:
     """An instance of a parameters or thresholds dataclass with the given values, strictly checked.
 
-    Raises SettingError on an unknown name (with the nearest known one), on a value whose type is not that of the
-    default, or outside the choices. ``where`` names the place of the values in messages.
+    Raises SettingError on an unknown name (with the nearest known one) and on a value that does not fit. ``where``
+    names the place of the values in messages.
     """
-    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    values = {}
-    for name, value in given.items():
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-            raise SettingError(f"{where}: unknown name {name!r}{hint}")
-        values[name] = _fitting(known[name], value, where)
-    return cls(**values)
+            raise SettingError(f"{where}: unknown name {name!r}; {nearest(name, known)}")
+    try:
+        return cls(**given)
+    except SettingError as error:
+        raise SettingError(f"{where}: {error}") from error
 
 
 def from_text(text: str, default: Any, where: str) -> Any:
@@ -58,34 +87,70 @@ def from_text(text: str, default: Any, where: str) -> Any:
         return text.lower() == "true"
     if isinstance(default, int | float):
         try:
-            return type(default)(text)
+            return type(default)(text) if text else default
         except ValueError as error:
             raise SettingError(f"{where} must be of type {type(default).__name__}, not {text!r}") from error
-    if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
+    return _listed(text) if isinstance(default, tuple) else text
 
 
-def _fitting(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
-    default = spec.default
-    if isinstance(default, tuple) and isinstance(value, list):
-        value = tuple(value)
+def kind(spec: dataclasses.Field[Any]) -> str:
+    """The type of a parameter or threshold in a word: text, date, list, int, float or bool."""
+    if spec.metadata.get("is_date"):
+        return "date"
+    return {"str": "text", "tuple": "list"}.get(type(spec.default).__name__, type(spec.default).__name__)
+
+
+def meaning(spec: dataclasses.Field[Any]) -> str:
+    """What a parameter or threshold is for, with its choices."""
+    choices = ", ".join(str(choice) for choice in spec.metadata.get("choices", ()) if choice != "")
+    text = spec.metadata.get("reason") or spec.metadata.get("help", "")
+    return f"{text} ({choices})" if choices else text
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _fitting(spec: dataclasses.Field[Any], value: Any) -> Any:
+    default, name = spec.default, spec.name
+    if value is None or default is None:
+        return default if value is None else value
+    if isinstance(default, tuple) and isinstance(value, list | str):
+        value = _listed(value) if isinstance(value, str) else tuple(value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if spec.metadata.get("is_date"):
+        return _day(name, value)
     wanted = type(default)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        hint = "; a code is text: in quotes, or with -r where Papermill has -p" if wanted is str else ""
+        raise SettingError(f"{name} must be of type {wanted.__name__} (as {default!r}), not {value!r}{hint}")
+    if isinstance(value, tuple) and default == () and not all(isinstance(part, str) for part in value):
+        raise SettingError(f"{name} must be a list of texts, not {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingError(f"{name} must be a number, not {value!r}")
     unit = str(spec.metadata.get("unit") or "")
     if unit.startswith("share") and isinstance(value, float) and not 0 <= value <= 1:
-        raise SettingError(f"{where}: {spec.name} is a {unit}, from 0 to 1 (0.15 for 15 %), not {value!r}")
-    if default is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
-        raise SettingError(f"{where}: {spec.name} must be of type {wanted.__name__} (as {default!r}), not {value!r}")
+        raise SettingError(f"{name} is a {unit}, from 0 to 1 (0.15 for 15 %), not {value!r}")
+    if "help" in spec.metadata and isinstance(value, int | float) and value < 0:
+        raise SettingError(f"{name} must not be negative, not {value!r}")
     choices = spec.metadata.get("choices", ())
     if choices and value not in choices:
-        raise SettingError(f"{where}: {spec.name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+        raise SettingError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     return value
 
 
+def _day(name: str, value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()[:10]
+    try:
+        return date.fromisoformat(value).isoformat() if value != "" else ""
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"{name} must be a date like 2026-06-30, not {value!r}") from error
+
+
 @dataclass(frozen=True)
-class Conventions:
+class Conventions(Settings):
     """The shared choices (method, section 1 and 14)."""
 
     abc_mode: str = parameter("cumshare", "how customers are classed", ("cumshare", "headcount", "bands"))

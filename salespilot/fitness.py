@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from salespilot.client import Client
-from salespilot.conventions import settings, threshold
+from salespilot.conventions import Settings, settings, threshold
 from salespilot.finding import Reason
 from salespilot.intake import Intake, Issue
 from salespilot.tables import TABLES
@@ -108,7 +108,7 @@ CRM_TABLES = frozenset(
 
 
 @dataclass(frozen=True)
-class Gates:
+class Gates(Settings):
     """Where an issue stops being a reserve and blocks, or starts being worth a word.
 
     The gate of rejected rows is ``max_rejected_share`` in ``client.toml``.

@@ -19,11 +19,9 @@ consultant's own notebook, which has no phrases, the key itself is shown.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +29,14 @@ import pandas as pd
 from IPython.display import display
 
 from salespilot import dataset as datasets
-from salespilot import markup, results, sentences, slides
+from salespilot import injected, markup, results, sentences, slides
 from salespilot.brand import logo_source
-from salespilot.client import Brand
-from salespilot.conventions import SettingError, settings
+from salespilot.client import Brand, nearest
+from salespilot.conventions import Common, SettingError, settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding, Reason, Severity, leading
 from salespilot.fitness import tables_of
-from salespilot.phrasebook import LANGUAGES, NARROW, Phrasebook
+from salespilot.phrasebook import NARROW, Phrasebook
 from salespilot.reports import REPORTS
 from salespilot.tables import TABLES
 
@@ -61,28 +59,20 @@ def open_page(
     month. ``months``: the length of the window, 0 for all. ``language``: fr or en, empty for the client's own.
     ``parameters``: the report's own. Raises SettingError, which says what is allowed, on anything that does not fit.
     """
+    injected.check()
     if name and name not in REPORTS:
-        raise SettingError(f"no report {name!r}{_near(name, REPORTS)}")
-    if isinstance(months, bool) or not isinstance(months, int):
-        raise SettingError(f"months must be a whole number (0: everything), not {months!r}")
-    if not isinstance(as_of, str | date):
-        raise SettingError(f"as_of must be a date like 2026-06-30, not {as_of!r}")
-    if language not in ("", *LANGUAGES):
-        raise SettingError(f"language must be one of {', '.join(LANGUAGES)}, not {language!r}")
+        raise SettingError(f"no report {name!r}; {nearest(name, REPORTS)}")
     if not name and parameters:
         raise SettingError(f"unknown name {min(parameters)!r}: a notebook of one's own has no parameters here")
+    asked = {"client": str(client), "as_of": as_of, "months": months, "language": language}
+    common = settings(Common, asked, "parameters")
     module = REPORTS[name] if name else None
     own = settings(module.Parameters, parameters, f"parameters of {name}") if module else None
-    dataset = datasets.open(client, as_of=as_of, months=months)
+    dataset = datasets.open(client, as_of=common.as_of, months=common.months)
     assert dataset.client is not None
-    book = Phrasebook(name or "", language or dataset.client.language, dataset.client.currency)
+    book = Phrasebook(name or "", common.language or dataset.client.language, dataset.client.currency)
     result, found = results.of(dataset, name, own) if name else (None, [])
     return Page(dataset, name, own, result, found, book)
-
-
-def _near(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; reports are {', '.join(known)}"
 
 
 class Page:

@@ -19,7 +19,7 @@ from matplotlib import pyplot
 from salespilot import page as pages
 from salespilot import phrasebook
 from salespilot.client import Brand, Client
-from salespilot.conventions import Conventions, parameter, threshold
+from salespilot.conventions import Conventions, Settings, parameter, threshold
 from salespilot.dataset import Window
 from salespilot.finding import Finding, Severity, absent
 from salespilot.intake import Intake, SourceCount
@@ -102,12 +102,12 @@ en = "Salesperson shown"
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     rep: str = parameter("", "show one salesperson")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     dependence_share: float = threshold(0.15, "share of revenue", "a loss that the year would not absorb")
     late_days: int = threshold(60, "days", "twice the usual gap")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salespilot.classes import abc_classes
-from salespilot.conventions import Conventions, SettingError, from_text, parameter, settings, threshold
+from salespilot.conventions import Conventions, SettingError, Settings, from_text, parameter, settings, threshold
 
 F1 = pd.Series([50e3, 20e3, 10e3, 5e3, 5e3, 4e3, 3e3, 2e3, 1e3, 0, -2e3])
 
@@ -66,19 +66,19 @@ def test_classes_do_not_depend_on_the_order_of_rows(values, random):
 
 
 @dataclass(frozen=True)
-class Settings:
+class Sample(Settings):
     share: float = threshold(0.15, "share", "why")
     mode: str = parameter("a", "which", ("a", "b"))
 
 
 def test_settings_are_strict():
-    assert settings(Settings, {"share": 1}, "here").share == 1.0
+    assert settings(Sample, {"share": 1}, "here").share == 1.0
     with pytest.raises(SettingError, match=r"here: unknown name 'shar'; did you mean 'share'\?"):
-        settings(Settings, {"shar": 0.2}, "here")
+        settings(Sample, {"shar": 0.2}, "here")
     with pytest.raises(SettingError, match="share must be of type float"):
-        settings(Settings, {"share": "0.2"}, "here")
+        settings(Sample, {"share": "0.2"}, "here")
     with pytest.raises(SettingError, match="mode must be one of 'a', 'b', not 'c'"):
-        settings(Settings, {"mode": "c"}, "here")
+        settings(Sample, {"mode": "c"}, "here")
 
 
 def test_text_takes_the_type_of_the_default():

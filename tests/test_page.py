@@ -210,12 +210,12 @@ def test_own_notebook_shows_its_own_words(shown):
     ("arguments", "message"),
     [
         ({"name": "page_simple"}, "did you mean 'page_sample'"),
-        ({"months": "12"}, "months must be a whole number"),
-        ({"months": True}, "months must be a whole number"),
-        ({"language": "de"}, "fr, en"),
+        ({"months": "12"}, "months must be of type int"),
+        ({"months": True}, "months must be of type int"),
+        ({"language": "de"}, "'fr', 'en'"),
         ({"as_of": 20260630}, "as_of must be a date"),
         ({"repp": "007"}, "did you mean 'rep'"),
-        ({"rep": 7}, "rep must be of type str"),
+        ({"rep": 7}, "rep must be of type str .* a code is text"),
         ({"name": None, "rep": "007"}, "unknown name 'rep'"),
     ],
 )

@@ -245,8 +245,8 @@ def test_plain_papermill_works_and_is_strict(demo_client, tmp_path):
     out = tmp_path / "out.ipynb"
     papermill.execute_notebook(notebook, out, {"client": str(demo_client)}, progress_bar=False)
     assert out.exists()
-    with pytest.raises(papermill.PapermillExecutionError, match="language"):
-        papermill.execute_notebook(notebook, out, {"client": str(demo_client), "language": "de"}, progress_bar=False)
+    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown parameter 'repp'; did you mean 'rep'\?"):
+        papermill.execute_notebook(notebook, out, {"client": str(demo_client), "repp": "R07"}, progress_bar=False)
 
 
 def test_figures_as_files(small):
@@ -281,6 +281,11 @@ def test_list_and_params_say_what_there_is():
         said = call("params", name).output
         assert "months" in said
         assert "abc_a_share" in said
+    said = " ".join(call("params", "portfolio_alignment").output.split())
+    assert "as_of date = as-of date, like 2026-06-30; empty: end of the last closed month" in said
+    assert "months int = 12 months: closed months reported on" in said
+    assert "scenario text = balanced scenario whose moves are listed (stability, balanced, proximity)" in said
+    assert "locks list = codes of the customers" in said
     assert call("params", "nothing").exit_code == 2
 
 

@@ -37,7 +37,10 @@ IN = (
     "periods",
 )
 JUDGE = ("finding", "conventions", "classes", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
-OUT = ("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "engine", "report", "cli")
+OUT = (
+    *("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "injected"),
+    *("engine", "report", "cli"),
+)
 SHARED = ("finding", "conventions", "classes", "inference", "behaviour")
 
 

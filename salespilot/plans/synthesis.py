@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from salespilot.conventions import SettingError, parameter, settings, threshold
+from salespilot.conventions import SettingError, Settings, parameter, settings, threshold
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import abc_cross_matrix, portfolio_review
 from salespilot.finding import Finding, Reason, Severity, absent
@@ -32,14 +32,14 @@ COMPARED = {
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
-    since: str = parameter("", "as-of date compared with, like 2026-03-31; empty: the previous one reported on")
+    since: str = parameter("", "as-of date compared with; empty: the previous one reported on", is_date=True)
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge."""
 
     shown: int = threshold(3, "findings", "of each list: what a director reads")
@@ -196,10 +196,7 @@ def _decided(dataset: Dataset) -> pd.DataFrame | None:
 def _since(parameters: Parameters, dataset: Dataset) -> date | None:
     if not parameters.since:
         return None
-    try:
-        since = date.fromisoformat(parameters.since)
-    except ValueError as error:
-        raise SettingError(f"since must be a date like 2026-03-31, not {parameters.since!r}") from error
+    since = date.fromisoformat(parameters.since)
     if since >= dataset.as_of:
         raise SettingError(f"since must lie before {dataset.as_of}, not {since}")
     return since

@@ -15,12 +15,11 @@ from typing import Any
 import papermill
 
 from salespilot.client import Client, PlainError
-from salespilot.conventions import from_text, settings
+from salespilot.conventions import COMMON, from_text, settings
 from salespilot.dataset import Dataset
 from salespilot.places import shared
 from salespilot.reports import REPORTS
 
-COMMON = ("client", "as_of", "months", "language")
 UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -80,7 +79,7 @@ def plan(client: Client, names: Sequence[str], given: Mapping[str, Any]) -> list
     for key in set(given) - used:
         known = sorted({key for plan in plans for key in plan.own})
         near = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(('as_of', 'months', 'language', *known))}"
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join((*COMMON[1:], *known))}"
         raise RunError(f"unknown parameter {key!r} for {', '.join(names)}: {hint}")
     return plans
 

@@ -6,17 +6,19 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from salespilot import dataset, fitness, results
 from salespilot.client import Client, load, nearest
-from salespilot.conventions import SettingError, settings
+from salespilot.conventions import Common, SettingError, settings
 from salespilot.dataset import Dataset
 from salespilot.phrasebook import Phrasebook
 from salespilot.places import edition
@@ -30,6 +32,7 @@ from salespilot.report.shelf import Shelf
 from salespilot.reports import REPORTS
 
 TICK = 0.2  # seconds between two looks at what is running
+STOPPING = 2.0  # seconds for which a stopped run waits; a page that is being printed takes longer
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "Entry", "Run", "RunError", "run"]
 
@@ -61,6 +64,7 @@ def run(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise RunError(f"unknown format {unknown[0]!r}; formats are {', '.join(FORMATS)}")
+    settings(Common, {"as_of": as_of, "months": months, "language": language}, "parameters")
     _check_thresholds(client)
     asked = plan(client, tuple(names) or tuple(REPORTS), parameters or {})
     request = repeat.Request(tuple(names), as_of, months, language, tuple(formats), parameters or {})
@@ -95,6 +99,24 @@ def _locked(client: Client) -> AbstractContextManager[Any]:
         return lock.acquire()
     except Timeout as error:
         raise RunError(f"another run is using {client.folder}: wait for it to end") from error
+
+
+def _descendants() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _stop(futures: Collection[Future[Draft]], before: set[psutil.Process]) -> None:
+    """Drop what has not begun and kill the kernels, and whatever else was started since; wait a moment for the rest."""
+    for future in futures:
+        future.cancel()
+    deadline = time.monotonic() + STOPPING
+    while True:
+        for process in _descendants() - before:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not any(future.running() for future in futures) or time.monotonic() > deadline:
+            return
+        time.sleep(TICK)
 
 
 class _Making:
@@ -233,6 +255,7 @@ class _Making:
             return
         pool = executor or ThreadPoolExecutor(max_workers=jobs)
         futures: dict[Future[Draft], Plan] = {}
+        before = _descendants()
         try:
             futures |= {pool.submit(draft, self._job(one)): one for one in plans}
             waiting, order = set(futures), list(futures)
@@ -241,11 +264,12 @@ class _Making:
                 for future in sorted(ready, key=order.index):
                     yield self._delivered(futures[future], future)
                 self.told.running([futures[f].name for f in futures if f in waiting and f.running()], left.left())
+        except BaseException:
+            _stop(futures, before)
+            raise
         finally:
-            for future in futures:
-                future.cancel()
             if executor is None:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(wait=False)
 
     def _job(self, one: Plan) -> Job:
         assert self.dataset.intake is not None

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "abc_cross_matrix"
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson whose customers are shown, classes being those of all; empty: everyone")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 11)."""
 
     segment_a1: str = threshold("core_develop", "segment", "both core business and potential: counted once")

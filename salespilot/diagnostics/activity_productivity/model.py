@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "activity_productivity"
@@ -17,14 +17,14 @@ STEPS = ("rate_conversation", "rate_appointment", "rate_visit", "rate_quote", "r
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson shown, compared with all the others all the same; empty: everyone")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 3)."""
 
     short_call_seconds: float = threshold(30.0, "seconds", "a shorter call is an attempt, not a conversation")

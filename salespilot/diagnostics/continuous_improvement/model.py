@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "continuous_improvement"
@@ -15,14 +15,14 @@ Figures = Mapping[str, float | int | None]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson whose series are shown; empty: everyone")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 7)."""
 
     baseline_points: int = threshold(12, "months", "the first of a regime that set its limits, then frozen")

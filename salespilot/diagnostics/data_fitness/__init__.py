@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from salespilot import fitness
+from salespilot.conventions import Settings
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.data_fitness import evidence
 from salespilot.finding import Finding, Reason, Severity, absent
@@ -23,7 +24,7 @@ SEVERITIES = tuple(Severity)
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """This page always shows everything that was read."""
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "dynamic_steering"
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     period: str = parameter("year", "fiscal period that lands", ("year", "quarter"))
@@ -23,7 +23,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 8)."""
 
     excluded_years: tuple[str, ...] = threshold((), "fiscal years", "years that teach nothing (a lockdown, a fire)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "forecast_accuracy"
@@ -16,18 +16,18 @@ Figures = Mapping[str, float | int | None]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson whose forecasts are shown; empty: everyone")
-    horizon_days: int = parameter(0, "days before the start of a period at which its forecast is taken")
+    horizon_days: int = parameter(0, "how long before the start of a period its forecast is taken", unit="days")
     period: str = parameter(
         "", "length of the periods; empty: the most frequent", ("", "week", "month", "quarter", "year")
     )
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, sections 10 and 14)."""
 
     bias_ok: float = threshold(0.05, "share of actual", "a bias within is no matter")

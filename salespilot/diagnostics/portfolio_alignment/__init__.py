@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -80,7 +82,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         homes=homes.join(team["name"]).rename_axis("rep_id").reset_index(),
         **frames,
         chosen=chosen,
-        contractual=tuple(_codes(parameters.contractual)),
+        contractual=parameters.contractual,
         band=thresholds.band_share,
         key_figures=figures,
         not_computable=reasons,
@@ -94,23 +96,19 @@ def findings(result: Result, thresholds: Thresholds = Thresholds()) -> list[Find
 
 def _check(parameters: Parameters, dataset: Dataset, frame: pd.DataFrame) -> None:
     reps = set(dataset.table("reps")["rep_id"])
-    for what, codes in (("rep", _codes(parameters.rep)), ("contractual", _codes(parameters.contractual))):
+    for what, codes in (("rep", [parameters.rep] if parameters.rep else ()), ("contractual", parameters.contractual)):
         for code in codes:
             if code not in reps:
                 raise SettingError(f"{what}: nobody has the code {code!r}")
-    for code in _codes(parameters.locks):
+    for code in parameters.locks:
         if code not in frame.index:
             raise SettingError(f"locks: no customer has the code {code!r}")
     _pairs(parameters.bans)
 
 
-def _codes(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _pairs(text: str) -> frozenset[tuple[str, str]]:
+def _pairs(parts: Sequence[str]) -> frozenset[tuple[str, str]]:
     pairs = []
-    for part in _codes(text):
+    for part in parts:
         customer, separator, rep = part.partition(":")
         if not separator or not customer.strip() or not rep.strip():
             raise SettingError(f"bans: {part!r} is no pair like customer:salesperson")
@@ -240,7 +238,7 @@ def _attribute(
         reasons |= dict.fromkeys([*ATTRIBUTED, "map", *(key for key in figures if key.startswith(SCENARIOS))], why)
         return parameters.scenario
     near = np.where(np.isnan(km), 0.0, km)[:, team.index.get_indexer(able.index)]
-    frame["is_locked"] |= frame.index.isin(_codes(parameters.locks))
+    frame["is_locked"] |= frame.index.isin(parameters.locks)
     locks, bans = frozenset(frame.index[frame["is_locked"]]), _pairs(parameters.bans)
     given = scenarios.programme(frame, able, near, locks, bans, has_travel, thresholds)
     solutions = scenarios.all_scenarios(given, thresholds)
@@ -256,7 +254,7 @@ def _attribute(
     frame["is_heaviest"] = given.unit_of == given.heaviest
     frame["owner_after"] = owners[chosen].map(able["name"])
     table = handover.moves(
-        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(_codes(parameters.contractual)),
+        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(parameters.contractual),
         chosen, thresholds,
     )  # fmt: skip
     figures |= _said(given, summary, table, chosen, thresholds)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.diagnostics.portfolio_alignment import places
 from salespilot.finding import Reason
 
@@ -18,18 +18,18 @@ OPTIMISED = SCENARIOS[1:]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report, and what is not to be touched. Lists are separated by commas."""
 
     scenario: str = parameter("balanced", "scenario whose moves are listed", OPTIMISED)
     rep: str = parameter("", "salesperson whose moves are shown, given or received; empty: everyone")
-    locks: str = parameter("", "codes of the customers that keep their salesperson; empty: none")
-    bans: str = parameter("", "pairs customer:salesperson not to be made; empty: none")
-    contractual: str = parameter("", "salespeople with a contractual sector or VRP status; empty: none known")
+    locks: tuple[str, ...] = parameter((), "codes of the customers that keep their salesperson; empty: none")
+    bans: tuple[str, ...] = parameter((), "pairs customer:salesperson not to be made; empty: none")
+    contractual: tuple[str, ...] = parameter((), "salespeople with a contractual sector or VRP status; empty: none")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 4)."""
 
     band_share: float = threshold(0.15, "share of the target", "load and potential within ±15 % of the mean", "S38")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 
 NAME = "portfolio_review"
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "rep_id of the salesperson whose customers are shown; empty: the whole team")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge."""
 
     dependence_alert_share: float = threshold(0.15, "share of revenue", "no customer above 15 %", "S20")

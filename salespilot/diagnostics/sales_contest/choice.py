@@ -121,7 +121,8 @@ def amended(contest: Contest, as_of: date, parameters: Parameters) -> Contest:
     """A contest not yet over, with what the parameters change of it. Raises SettingError on dates that do not fit."""
     if contest.phase == "after":
         return contest
-    start, end = _day(parameters.start, "start") or contest.start, _day(parameters.end, "end") or contest.end
+    start = date.fromisoformat(parameters.start) if parameters.start else contest.start
+    end = date.fromisoformat(parameters.end) if parameters.end else contest.end
     if parameters.start and not parameters.end:
         end = start + timedelta(days=contest.days - 1)
     if end < start:
@@ -131,15 +132,6 @@ def amended(contest: Contest, as_of: date, parameters: Parameters) -> Contest:
         winners=parameters.winners or contest.winners, budget=parameters.budget or contest.budget,
         prizes=contest.prizes if not parameters.winners or parameters.winners == contest.winners else (),
     )  # fmt: skip
-
-
-def _day(text: str, name: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise SettingError(f"{name} must be a date like 2026-09-14, not {text!r}") from error
 
 
 def winner_count(contest: Contest, people: int, thresholds: Thresholds) -> int:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason, Value
 
 NAME = "sales_contest"
@@ -21,20 +21,20 @@ Figures = dict[str, Value]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report. Those after ``rep`` describe the contest to come: they go before what was exported of it."""
 
     contest: str = parameter("", "code of the contest; empty: the one that runs, else the next, else the last")
     rep: str = parameter("", "salesperson whose own position is shown; empty: the first places only")
-    start: str = parameter("", "first day of the contest to come, like 2026-09-14; empty: as exported")
-    end: str = parameter("", "last day of the contest to come; empty: as exported")
-    rule: str = parameter("", "scoring of the contest to come; empty: as exported", ("", *RULES))
-    winners: int = parameter(0, "winners of the contest to come; 0: as exported")
-    budget: float = parameter(0.0, "whole budget of the contest to come, in money; 0: as exported")
+    start: str = parameter("", "first day of the contest to come, like 2026-09-14; empty: as exported", is_date=True)
+    end: str = parameter("", "last day of the contest to come; empty: as exported", is_date=True)
+    rule: str = parameter("", "scoring to come; empty: as exported", ("", *RULES))
+    winners: int = parameter(0, "winners of the contest to come; 0: as exported", unit="people")
+    budget: float = parameter(0.0, "whole budget of the contest to come; 0: as exported", unit="money")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, sections 5 and 14)."""
 
     winner_share: float = threshold(1 / 3, "share of participants", "default number of winners: one in three")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 
 NAME = "sales_cycle"
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "rep_id of the salesperson whose deals are listed; empty: the whole team")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge."""
 
     horizon_days: int = threshold(365, "days", "the chance to win a deal within a year of its creation")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Finding, Reason, Severity
 from salespilot.fitness import Needs
 
@@ -38,14 +38,14 @@ CODES: Mapping[str, tuple[str, Severity]] = {
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson whose sheet is made; empty: the manager's page")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, section 9)."""
 
     facts_shown: int = threshold(3, "facts", "one success, one gap, one focus: more is not discussed")

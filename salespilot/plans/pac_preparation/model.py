@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from salespilot.conventions import parameter, threshold
+from salespilot.conventions import Settings, parameter, threshold
 from salespilot.finding import Reason
 
 NAME = "pac_preparation"
@@ -16,14 +16,14 @@ Reasons = dict[str, Reason]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Settings):
     """What to report."""
 
     rep: str = parameter("", "salesperson whose sheet is made; empty: the plan of the whole team")
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Settings):
     """How to judge (method, sections 6 and 14)."""
 
     coverage_goal: float = threshold(1.3, "times the gap", "contributions disappoint: plan for more than the gap")
