@@ -1,4 +1,4 @@
-"""Runs cut short: Ctrl-C, and kill -9 at any moment. What is finished stays, nothing is half made, the next run ends."""
+"""Runs cut short by Ctrl-C or kill -9: what is finished stays, nothing is half made, the next run completes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def is_whole(path: Path) -> bool:
     return text.rstrip().endswith("</html>")
 
 
-def waited(condition, seconds: float = 60.0) -> bool:
+def waited(condition, seconds: float = 240.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -108,7 +108,7 @@ def test_ctrl_c_stops_at_once_and_the_next_run_goes_on_from_there(client):
     made = digest(folder / "quick.html")
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     notebook(client, "slow", "print('fini aussi')")
-    assert started(client, "quick", "slow").wait(120) == 0
+    assert started(client, "quick", "slow").wait(400) == 0
     assert digest(folder / "quick.html") == made
     assert "fini aussi" in (folder / "slow.html").read_text("utf-8")
 
@@ -119,7 +119,7 @@ def test_killed_at_any_moment_nothing_is_half_made_and_a_second_run_completes(cl
         notebook(client, name, f"print('{name} est fini')")
     process = started(client, *names)
     begun = time.monotonic()
-    assert process.wait(120) == 0, process.stderr.read()
+    assert process.wait(400) == 0, process.stderr.read()
     lasts = time.monotonic() - begun
     wanted = set(lying(client))
     assert {"index.html", "run.json", "n0.html", "n2.ipynb"} <= wanted
@@ -131,7 +131,7 @@ def test_killed_at_any_moment_nothing_is_half_made_and_a_second_run_completes(cl
         process.wait()
         assert [name for name, path in lying(client).items() if not is_whole(path)] == []
     process = started(client, *names)
-    assert process.wait(120) == 0, process.stderr.read()
+    assert process.wait(400) == 0, process.stderr.read()
     assert set(lying(client)) == wanted
     assert all(is_whole(path) for path in lying(client).values())
     folder = lying(client)["index.html"].parent
