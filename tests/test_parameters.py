@@ -102,6 +102,7 @@ def test_the_command_line_gives_text_and_parameters_keep_their_type():
     }
     (made,) = plan(None, ["portfolio_alignment"], {"locks": "001,002", "bans": ""})
     assert (made.parameters.locks, made.parameters.bans) == (("001", "002"), ())
+    assert made.own["locks"] == ["001", "002"]  # Papermill writes a tuple as text
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)

@@ -47,8 +47,9 @@ class Plan:
 
     @property
     def own(self) -> dict[str, Any]:
-        """The parameters by name, without those that all reports share."""
-        return self.parameters if isinstance(self.parameters, dict) else dataclasses.asdict(self.parameters)
+        """The parameters by name, as Papermill and JSON know them, without those that all reports share."""
+        given = self.parameters if isinstance(self.parameters, dict) else dataclasses.asdict(self.parameters)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     def notebook(self, folder: Path) -> Path:
         """Its notebook: the kit's, or that of the client's folder."""
