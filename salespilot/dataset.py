@@ -7,7 +7,7 @@ without either a deal closed later is open and its stage and amount are unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -90,7 +90,7 @@ class Dataset:
     intake: Intake | None = None
     _sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _connection: Any = field(default=None, repr=False, compare=False)
-    _marts: dict[tuple[str, date, date], pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    _frames: dict[object, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_frames(
@@ -138,10 +138,13 @@ class Dataset:
         Frames of a table that was not exported are empty, with the mart's columns. Each is computed once.
         """
         period = window or self.window
-        key = (name, period.start, period.end)
-        if key not in self._marts:
-            self._marts[key] = self._computed(name, period)
-        return self._marts[key].copy()
+        return self.once((name, period.start, period.end), lambda: self._computed(name, period))
+
+    def once(self, key: object, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """The frame named by a key, computed when first asked for; each caller has a copy of its own."""
+        if key not in self._frames:
+            self._frames[key] = compute()
+        return self._frames[key].copy()
 
     def _computed(self, name: str, period: Window) -> pd.DataFrame:
         table, expression = MARTS[name]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from salespilot import dataset as datasets
 from salespilot import deals
 from salespilot.dataset import Dataset
+from salespilot.deals import incidence
 
 F4 = ([10, 20, 30, 40, 50, 60], ["won", "lost", "open", "won", "lost", "open"])
 AS_OF = date(2026, 6, 30)
@@ -357,3 +358,23 @@ def test_pushes_are_judged_against_deals_of_the_same_age(demo_client):
     weights = record["deal_count"] / record["deal_count"].sum()
     seen, expected = (float((record[name] * weights).sum()) for name in ("observed_share", "expected_share"))
     assert seen == pytest.approx(expected, abs=0.1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["won", "lost", "cancelled", "open"])), min_size=1))
+def test_the_share_won_by_an_age_is_that_of_the_curve(lives):
+    days, outcome = zip(*lives, strict=True)
+    curve = deals.cumulative_incidence(days, outcome)
+    for age in (0, 7, 30):
+        assert incidence.won_by(days, outcome, age) == pytest.approx(deals.incidence_at(curve, age)["won"])
+
+
+def test_frames_of_a_dataset_are_computed_once_and_never_shared():
+    rows = pd.DataFrame({"opportunity_id": ["a"], "created_date": pd.to_datetime(["2026-01-05"]), "status": ["open"]})
+    dataset = Dataset.from_frames({"opportunities": rows}, as_of="2026-06-30")
+    first = deals.deals(dataset)
+    first["status"] = "won"
+    assert deals.deals(dataset)["status"].tolist() == ["open"]
+    asked = []
+    for _ in range(2):
+        dataset.once("mine", lambda: asked.append(1) or pd.DataFrame())
+    assert len(asked) == 1

@@ -516,6 +516,17 @@ def test_an_indicator_that_leads_is_found_with_its_lag():
     assert row["error_saved"] > 0.3
 
 
+def test_the_correlations_of_every_lead_peak_at_the_lag_that_is_tested():
+    sales, ahead = monthly(60, 2, 0.8)
+    short = ahead.where(ahead.index > ahead.index[-10])
+    frame = pd.DataFrame({"visits": ahead, "quotes": short})
+    table = indicators.leads(sales, frame, steering.Thresholds())
+    assert table[["kpi", "lag_months"]].to_numpy().tolist() == [["visits", lag] for lag in range(1, 7)]
+    best = table.loc[table["correlation"].idxmax()]
+    told = indicators.tested(sales, frame, steering.Thresholds()).iloc[0]
+    assert (best["lag_months"], best["correlation"]) == (told["lag_months"], told["correlation"]) == (2, best.iloc[2])
+
+
 def test_noise_is_followed_not_leading():
     verdicts = []
     for seed in range(30):

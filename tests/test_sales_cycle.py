@@ -249,6 +249,7 @@ def test_without_history_only_what_one_export_tells():
     rows = [deal(f"w{i:02d}", "2026-01-01", "won", f"2026-02-{i + 1:02d}") for i in range(12)]
     one = result([*rows, deal("o", "2026-06-29"), deal("p", "2025-06-01")])
     assert one.history == "export"
+    assert one.key_figures["history"] == "known_by_export"
     for name in ("stages", "slippage", "bridge", "pushes", "evidence"):
         assert getattr(one, name) is None
         assert name in one.not_computable

@@ -45,7 +45,7 @@ def cone(
         axes.annotate(
             style.plain(book.cell(y, level)),
             (place, level),
-            xytext=(6, 6 if pd.isna(top) or top > level else 8),
+            xytext=(8, 6 if pd.isna(top) or top > level else 8),
             textcoords="offset points",
             fontsize=8,
             color=style.INK,

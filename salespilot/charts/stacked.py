@@ -24,10 +24,12 @@ def stacked(
     y: str,
     series: str,
     order: Sequence[str] = (),
+    beside: str | None = None,
     limit: int = 30,
 ) -> Figure:
     """``frame``: one row a bar and part. ``y``: the bar, in order of appearance, at most ``limit`` of them;
-    ``series``: the part, in the order given; ``x``: its measure. Negative parts stand left of zero.
+    ``series``: the part, in the order given; ``x``: its measure. Negative parts stand left of zero. ``beside``: a
+    column of the bar, written at its right under its heading.
     """
     names = frame[y].drop_duplicates()
     total = len(names)
@@ -58,6 +60,9 @@ def stacked(
     axes.set_xlim(left.min() * 1.02, right.max() * 1.02 or 1)
     if left.min() < 0:
         axes.axvline(0, color=style.GREY, linewidth=0.8)
+    if beside:
+        told = frame.drop_duplicates(y).set_index(y)[beside].reindex(names)
+        style.column(axes, book.heading(beside), [book.cell(beside, value) for value in told])
     style.key(axes, [(book.value(part, series), colour) for part, colour in zip(parts, colours, strict=True)], y=1.0)
     style.tick_axis(axes, "x", book.format_of(x), book)
     style.grid(axes, "x")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from salespilot.dataset import Dataset, month_start
 from salespilot.deals.history import ENDED, deals, spells
-from salespilot.deals.incidence import cumulative_incidence, incidence_at
+from salespilot.deals.incidence import won_by
 from salespilot.inference import shrunk_rates
 
 LOOKBACK_MONTHS = 36
@@ -79,38 +79,56 @@ def _seen(dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _panel(dataset: Dataset, everyone: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
-    """One row a deal and past month end at which it was open: stage, age, push_band, type, outcome, left_days."""
+    """One row a deal and past month end at which it was open.
+
+    Columns: opportunity_id, status, type, left_days (to its closing, or to as_of), age (days in its stage), stage,
+    push_count (so far). Deals whose stage that day is unknown are left out, unless no stage is.
+    """
     as_of = pd.Timestamp(dataset.as_of)
     known = everyone[everyone["created_date"].notna() & everyone["status"].isin([*ENDED, "open"])]
     known = known[(known["status"] == "open") | known["closed_date"].notna()]
-    ends = [pd.Timestamp(month_start(dataset.as_of, -k)) - pd.Timedelta(days=1) for k in range(LOOKBACK_MONTHS)]
+    months = [pd.Timestamp(month_start(dataset.as_of, -k)) for k in range(LOOKBACK_MONTHS - 1, -1, -1)]
+    ends = pd.DatetimeIndex(months) - pd.Timedelta(days=1)
+    closed = known["closed_date"].where(known["status"] != "open", as_of)
+    row = _at_each(ends, known["created_date"], known["closed_date"].where(known["status"] != "open"))
+    panel = known[["opportunity_id", "status", "type", "created_date"]].iloc[row["place"]].reset_index(drop=True)
+    panel["end"] = ends[row["turn"]]
+    panel["left_days"] = (closed.iloc[row["place"]].reset_index(drop=True) - panel["end"]).dt.days.astype(float)
+    panel["stage"], since = "", panel.pop("created_date")
+    if len(stays):
+        there = _at_each(ends, stays["entered"].dt.normalize(), stays["exited"].dt.normalize())
+        then = stays[["opportunity_id", "stage_code", "entered"]].iloc[there["place"]].assign(end=ends[there["turn"]])
+        then = then.drop_duplicates(["opportunity_id", "end"], keep="last")
+        panel = panel.drop(columns="stage").merge(then, on=["opportunity_id", "end"])
+        panel = panel.rename(columns={"stage_code": "stage"})
+        since = panel.pop("entered").dt.normalize()
+    panel["age"] = (panel["end"] - since).dt.days.astype(float)
+    panel["push_count"] = _pushed(dataset, panel)
+    return panel[["opportunity_id", "status", "type", "left_days", "age", "stage", "push_count"]]
+
+
+def _at_each(ends: pd.DatetimeIndex, since: pd.Series, until: pd.Series) -> pd.DataFrame:
+    """One row a lifetime (from the day ``since`` to the eve of ``until``) and day of ``ends`` in it: place, turn."""
+    first = ends.searchsorted(since.to_numpy(), side="left")
+    last = np.where(until.isna(), len(ends), ends.searchsorted(until.to_numpy(), side="left"))
+    count = np.clip(last - first, 0, None)
+    place = np.repeat(np.arange(len(since)), count)
+    turn = np.arange(len(place)) - np.repeat(np.cumsum(count) - count - first, count)
+    return pd.DataFrame({"place": place, "turn": turn})
+
+
+def _pushed(dataset: Dataset, panel: pd.DataFrame) -> pd.Series:
+    """How often each deal of the panel had been pushed by the day it is seen."""
     pushes = dataset.sql(
-        "select opportunity_id, event_ts::date as day from opportunity_events where field = 'close_date' "
-        "and try_cast(new_value as date) > try_cast(old_value as date)"
+        "select opportunity_id, event_ts::date as day, count(*) as pushed from opportunity_events "
+        "where field = 'close_date' and try_cast(new_value as date) > try_cast(old_value as date) "
+        "group by all order by day"
     )
-    pushes["day"] = pd.to_datetime(pushes["day"])
-    parts = []
-    for end in ends:
-        alive = known[(known["created_date"] <= end) & ((known["status"] == "open") | (known["closed_date"] > end))]
-        if alive.empty:
-            continue
-        row = alive[["opportunity_id", "status", "type"]].copy()
-        row["left_days"] = (alive["closed_date"].where(alive["status"] != "open", as_of) - end).dt.days.astype(float)
-        row["age"] = (end - alive["created_date"]).dt.days.astype(float)
-        row["stage"] = ""
-        if len(stays):
-            then = stays[(stays["entered"] < end + pd.Timedelta(days=1))]
-            then = then[then["exited"].isna() | (then["exited"] >= end + pd.Timedelta(days=1))]
-            then = then.drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
-            row = row[row["opportunity_id"].isin(then.index)]
-            there = then.loc[row["opportunity_id"]]
-            row["stage"] = there["stage_code"].to_numpy()
-            row["age"] = (end - there["entered"].dt.normalize()).dt.days.to_numpy(dtype=float)
-        counted = pushes[pushes["day"] <= end].groupby("opportunity_id").size()
-        row["push_count"] = row["opportunity_id"].map(counted).fillna(0.0).astype(float)
-        parts.append(row)
-    columns = ["opportunity_id", "status", "type", "left_days", "age", "stage", "push_count"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    pushes["so_far"] = pushes.groupby("opportunity_id")["pushed"].cumsum().astype(float)
+    pushes = pushes.astype({"day": panel["end"].dtype, "opportunity_id": panel["opportunity_id"].dtype})
+    seen = panel[["opportunity_id", "end"]].reset_index().sort_values("end", kind="stable")
+    found = pd.merge_asof(seen, pushes.rename(columns={"day": "end"}), on="end", by="opportunity_id")
+    return found.set_index("index")["so_far"].reindex(panel.index).fillna(0.0)
 
 
 def _banded(frame: pd.DataFrame, cuts: pd.DataFrame) -> pd.Series:
@@ -149,22 +167,24 @@ def _started(panel: pd.DataFrame, horizon: float) -> Callable[[pd.DataFrame], np
     """What the stage and the age band of a deal give, as a logit: a function of frames with both columns."""
     overall = _won(panel, horizon)
     stages = _rates(panel, "stage", horizon, overall)
-    bands = {
-        (stage, band): rate
-        for stage, rows in panel.groupby("stage")
-        for band, rate in _rates(rows, "age_band", horizon, stages[stage]).items()
-    }
+    bands = pd.Series(
+        {
+            (stage, band): rate
+            for stage, rows in panel.groupby("stage")
+            for band, rate in _rates(rows, "age_band", horizon, stages[stage]).items()
+        }
+    )
 
     def start(frame: pd.DataFrame) -> np.ndarray:
-        keys = zip(frame["stage"], frame["age_band"], strict=True)
-        return _logit(np.array([bands.get(key, stages.get(key[0], overall)) for key in keys], dtype=float))
+        found = bands.reindex(pd.MultiIndex.from_frame(frame[["stage", "age_band"]])).to_numpy(dtype=float)
+        general = frame["stage"].map(stages).fillna(overall).to_numpy(dtype=float)
+        return _logit(np.where(np.isnan(found), general, found))
 
     return start
 
 
 def _won(rows: pd.DataFrame, horizon: float) -> float:
-    curve = cumulative_incidence(rows["left_days"], rows["status"])
-    return float(incidence_at(curve, horizon)["won"])
+    return won_by(rows["left_days"], rows["status"], horizon)
 
 
 def _rates(panel: pd.DataFrame, by: str, horizon: float, centre: float) -> dict[Hashable, float]:

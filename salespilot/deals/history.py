@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 import numpy as np
 import pandas as pd
 
@@ -66,6 +69,16 @@ _COLUMNS = [
 ]  # fmt: skip
 
 
+def once(compute: Callable[[Dataset], pd.DataFrame]) -> Callable[[Dataset], pd.DataFrame]:
+    """A frame of a Dataset that many measures ask for: computed once for each Dataset."""
+
+    @wraps(compute)
+    def known(dataset: Dataset) -> pd.DataFrame:
+        return dataset.once(compute, lambda: compute(dataset))
+
+    return known
+
+
 def deal_history(dataset: Dataset) -> str | None:
     """What level of data the client has on its deals: "events" (each change), "snapshots" (several dated exports of
     one list, turned into changes), "export" (one list of today), or None without deals."""
@@ -77,6 +90,7 @@ def deal_history(dataset: Dataset) -> str | None:
     return "export" if dataset.has("opportunities") else None
 
 
+@once
 def stage_table(dataset: Dataset) -> pd.DataFrame:
     """One row a stage in order: stage_code, stage_order, kind, name_fr, name_en, criteria, order_basis.
 
@@ -159,6 +173,7 @@ def _places(dataset: Dataset) -> pd.Series:
     ).set_index("stage_code")["place"]
 
 
+@once
 def spells(dataset: Dataset) -> pd.DataFrame:
     """One row a stay of a deal in a stage of the cycle, won and lost stages apart, in order of time.
 
@@ -197,6 +212,7 @@ def spells(dataset: Dataset) -> pd.DataFrame:
     return frame.loc[is_open, kept].reset_index(drop=True)
 
 
+@once
 def deals(dataset: Dataset) -> pd.DataFrame:
     """One row a deal known at ``as_of``, sorted by opportunity_id.
 

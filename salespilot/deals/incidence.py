@@ -26,6 +26,28 @@ def cumulative_incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike |
     other, open (their complement) and the pointwise 95 % bounds won_low, won_high, lost_low, lost_high (variance of
     Marubini and Valsecchi, on the scale log(−log), where the estimate is inside 0 and 1; else Wilson's).
     """
+    day, at_risk, before, events = _ends(days, outcome, entry)
+    ended = sum(events.values(), np.zeros(len(day)))
+    frame = pd.DataFrame({"day": day, "at_risk": at_risk.astype(int)})
+    for name in CAUSES:
+        frame[name] = np.cumsum(before * events[name] / at_risk)
+    frame["open"] = 1 - frame[list(CAUSES)].sum(axis=1)
+    for name in ("won", "lost"):
+        low, high = _bounds(frame[name].to_numpy(), events[name], ended, at_risk, before)
+        frame[f"{name}_low"], frame[f"{name}_high"] = low, high
+    return frame
+
+
+def won_by(days: ArrayLike, outcome: ArrayLike, limit: float) -> float:
+    """The share of deals won by an age: what :func:`cumulative_incidence` says there, without its bounds."""
+    day, at_risk, before, events = _ends(days, outcome)
+    return float((before * events["won"] / at_risk)[day <= limit].sum())
+
+
+def _ends(
+    days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """The distinct ages, the deals at risk at each, the share not ended before it, and the ends by cause."""
     age = np.asarray(days, dtype=float)
     ends = pd.Series(np.asarray(outcome, dtype=object)).map(CAUSE_OF)
     if ends.isna().any():
@@ -39,17 +61,8 @@ def cumulative_incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike |
     day = np.unique(age)
     at_risk = _reached(age, day) - _reached(start, day)
     events = {name: np.bincount(np.searchsorted(day, age[cause == name]), minlength=len(day)) for name in CAUSES}
-    ended = sum(events.values(), np.zeros(len(day)))
-    survival = np.cumprod(1 - ended / at_risk) if len(day) else np.empty(0)
-    before = np.concatenate([[1.0], survival[:-1]])[: len(day)]
-    frame = pd.DataFrame({"day": day, "at_risk": at_risk.astype(int)})
-    for name in CAUSES:
-        frame[name] = np.cumsum(before * events[name] / at_risk)
-    frame["open"] = 1 - frame[list(CAUSES)].sum(axis=1)
-    for name in ("won", "lost"):
-        low, high = _bounds(frame[name].to_numpy(), events[name], ended, at_risk, before)
-        frame[f"{name}_low"], frame[f"{name}_high"] = low, high
-    return frame
+    survival = np.cumprod(1 - sum(events.values(), np.zeros(len(day))) / at_risk)
+    return day, at_risk, np.concatenate([[1.0], survival])[: len(day)], events
 
 
 def _reached(values: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         frames["methods"] = None if found.methods.empty else found.methods.copy()
         frames["backtest"] = parts.dated(found.backtest, time) if len(found.backtest) else None
     frames |= _of_deals(dataset, time, scope, book, frames.get("components"), target, figures, reasons, thresholds)
-    frames["indicators"] = told.table
+    frames |= {"indicators": told.table, "leads": told.leads}
     frames |= _of_activity(dataset, sales, scope, figures, reasons, thresholds)
     over = Reason("period_over") if history.elapsed >= history.length else None
     for name in ("path", "components", "methods", "backtest"):
@@ -123,8 +123,8 @@ SAME_REASON = {
     "kept_landing": "landing_p50", "origin_count": "landing_p50", "outside_count": "landing_p10",
     "open_count": "milestones", "overdue_count": "milestones", "dropped_count": "milestones",
     "weighted_pipeline": "milestones", "lag_days": "milestones", "rolled_backlog": "milestones",
-    "deals_needed": "milestones", "stage_values": "milestones", "charted_count": "alerts", "signal_count": "alerts",
-    "false_alarm_share": "alerts", "false_alarms": "alerts", "cycle_weeks": "alerts",
+    "leads": "indicators", "deals_needed": "milestones", "stage_values": "milestones", "charted_count": "alerts",
+    "signal_count": "alerts", "false_alarm_share": "alerts", "false_alarms": "alerts", "cycle_weeks": "alerts",
 }  # fmt: skip
 
 
@@ -214,11 +214,12 @@ def _outside_events(dataset: Dataset) -> int:
 
 @dataclass(frozen=True)
 class Told:
-    """The indicators: their verdicts, their months, and the months of sales they were tested on."""
+    """The indicators: their verdicts, their months, the months of sales they were tested on, their correlations."""
 
     table: pd.DataFrame | None
     months: pd.DataFrame
     sales: pd.Series
+    leads: pd.DataFrame | None = None
 
 
 def _indicators(dataset: Dataset, sales: pd.DataFrame, thresholds: Thresholds, reasons: dict[str, Reason]) -> Told:
@@ -238,7 +239,8 @@ def _indicators(dataset: Dataset, sales: pd.DataFrame, thresholds: Thresholds, r
     if (table["verdict"] == "untested").all():
         reasons["indicators"] = Reason("too_few_months", {"months": 24 + thresholds.indicator_folds})
         return Told(None, candidates, monthly)
-    return Told(table, candidates, monthly)
+    leads = indicators.leads(monthly, candidates, thresholds)
+    return Told(table, candidates, monthly, None if leads.empty else leads)
 
 
 def _driven(time: series.Timeline, history: series.History, told: Told, scope: Scope) -> dict[int, float]:

@@ -70,27 +70,50 @@ def tested(sales: pd.Series, candidates: pd.DataFrame, thresholds: Thresholds) -
     return table.sort_values(["error_saved", "kpi"], ascending=[False, True], na_position="last", ignore_index=True)
 
 
-def _tested(name: str, sales: pd.Series, candidate: pd.Series, thresholds: Thresholds) -> dict[str, object]:
+def leads(sales: pd.Series, candidates: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """One row an indicator tested and lead, in months: kpi, lag_months, correlation (as in :func:`tested`)."""
+    rows = []
+    for name in candidates.columns:
+        known = _months(sales, candidates[name], thresholds)
+        if known is not None:
+            found = _correlations(*known, thresholds)
+            rows += [(name, lag, correlation) for lag, correlation in found.items()]
+    return pd.DataFrame(rows, columns=["kpi", "lag_months", "correlation"])
+
+
+def _months(
+    sales: pd.Series, candidate: pd.Series, thresholds: Thresholds
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The logarithms of an indicator and of sales, and the months of the year; None where they are too few to test."""
     index = sales.index.intersection(candidate.dropna().index)
-    untested: dict[str, object] = {"kpi": name, "lag_months": None, "fold_count": 0, "verdict": "untested"}
     x, y = candidate.reindex(index).to_numpy(dtype=float), sales.reindex(index).to_numpy(dtype=float)
     enough = 2 * YEAR + thresholds.indicator_folds
     if len(index) < enough or (np.diff(index) != 1).any() or (x <= 0).any() or (y <= 0).any():
-        return untested
-    season = np.asarray(index) % YEAR
-    x, y = np.log(x), np.log(y)
-    folds = min(LEAD_FOLDS, len(y) - 2 * YEAR)
+        return None
+    return np.log(x), np.log(y), np.asarray(index) % YEAR
+
+
+def _folds(y: np.ndarray) -> int:
+    return min(LEAD_FOLDS, len(y) - 2 * YEAR)
+
+
+def _tested(name: str, sales: pd.Series, candidate: pd.Series, thresholds: Thresholds) -> dict[str, object]:
+    known = _months(sales, candidate, thresholds)
+    if known is None:
+        return {"kpi": name, "lag_months": None, "fold_count": 0, "verdict": "untested"}
+    x, y, season = known
+    folds = _folds(y)
     first = len(y) - folds
-    a, b = _adjusted(x[:first], season[:first]), _adjusted(y[:first], season[:first])
-    lag, correlation = _lag(a, b, thresholds.indicator_lags)
+    found = _correlations(x, y, season, thresholds)
+    lag, correlation = max(found.items(), key=lambda pair: pair[1]) if found else (1, float("nan"))
     base, own = [], []
     for t in range(first, len(y)):
-        known = t - lag + 1  # months known when the forecast is made
-        level = _adjusted(y[:known], season[:known])
-        seasons = _season(y[:known], season[:known])
+        past = t - lag + 1  # months known when the forecast is made
+        level = _adjusted(y[:past], season[:past])
+        seasons = _season(y[:past], season[:past])
         usual = seasons[season[t]] + level[-YEAR // 2 :].mean()
-        u, v = _adjusted(x[:known], season[:known]), level
-        slope = max(_slope(u[: len(u) - lag], v[lag:]), 0.0) if known - lag >= MIN_FIT else 0.0
+        u, v = _adjusted(x[:past], season[:past]), level
+        slope = max(_slope(u[: len(u) - lag], v[lag:]), 0.0) if past - lag >= MIN_FIT else 0.0
         base.append(abs(np.exp(y[t]) - np.exp(usual)))
         own.append(abs(np.exp(y[t]) - np.exp(usual + slope * u[-1])))
     money = np.exp(y[:first])
@@ -120,10 +143,12 @@ def _white(x: np.ndarray) -> np.ndarray:
     return now - rho * past
 
 
-def _lag(x: np.ndarray, y: np.ndarray, most: int) -> tuple[int, float]:
-    a, b = _white(x), _white(y)
-    found = [(lag, _correlation(a[:-lag], b[lag:])) for lag in range(1, most + 1) if len(a) - lag >= MIN_FIT]
-    return max(found, key=lambda pair: pair[1]) if found else (1, float("nan"))
+def _correlations(x: np.ndarray, y: np.ndarray, season: np.ndarray, thresholds: Thresholds) -> dict[int, float]:
+    """The correlation of each lag, in months, over the months before those kept for the trial."""
+    first = len(y) - _folds(y)
+    a, b = (_white(_adjusted(values[:first], season[:first])) for values in (x, y))
+    lags = range(1, thresholds.indicator_lags + 1)
+    return {lag: _correlation(a[:-lag], b[lag:]) for lag in lags if len(a) - lag >= MIN_FIT}
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

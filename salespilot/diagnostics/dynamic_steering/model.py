@@ -67,6 +67,7 @@ class Result:
     ``accelerate``  open deals worth speeding up, best first
     ``basket``      the permanent deal basket and the target coverage, needed against have
     ``indicators``  one row an indicator: lag, correlation, error saved out of sample, verdict
+    ``leads``       one row an indicator and lead in months: correlation with the sales that follow
     ``alerts``      one row a salesperson: weekly contacts, limits, signal
     ``weeks``       one row a salesperson and week: the behaviour charts
     """
@@ -102,6 +103,7 @@ class Result:
     accelerate: pd.DataFrame | None = None
     basket: pd.DataFrame | None = None
     indicators: pd.DataFrame | None = None
+    leads: pd.DataFrame | None = None
     alerts: pd.DataFrame | None = None
     weeks: pd.DataFrame | None = None
     key_figures: Mapping[str, object] = field(default_factory=dict)
@@ -109,11 +111,22 @@ class Result:
 
     @property
     def stage_values(self) -> pd.DataFrame | None:
-        """Needed at each milestone: what is in hand and what is missing (one row each: stage, part, amount)."""
+        """Needed at each milestone: what is in hand and what is missing.
+
+        One row each: stage, last_useful_date, part, amount.
+        """
         if self.milestones is None:
             return None
         long = self.milestones.rename(columns={"have_equivalent": "in_hand", "deficit": "missing"})
-        return long.melt("stage", ["in_hand", "missing"], "part", "amount").dropna(subset="amount")
+        return long.melt(["stage", "last_useful_date"], ["in_hand", "missing"], "part", "amount").dropna(
+            subset="amount"
+        )
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The interval of the landing; None where no past tells it."""
+        bounds = (self.key_figures["landing_p10"], self.key_figures["landing_p90"])
+        return None if None in bounds else bounds  # type: ignore[return-value]
 
     @property
     def aimed(self) -> pd.DataFrame | None:

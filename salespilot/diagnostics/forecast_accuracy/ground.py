@@ -62,6 +62,13 @@ class Ground:
         made = made.join(told[["actual", "naive", "seasonal"]]).reset_index()
         return made.rename(columns={"entity_id": "unique_id", "period_start": "ds", "actual": "y"})
 
+    def compared(self, level: str) -> pd.DataFrame:
+        """The rows of :meth:`wide` that are compared: the whole chain known, and the naive forecast where any is."""
+        wide = self.wide(level)
+        wide = wide.dropna(subset=["y", *(source for source in self.chain if source in wide)])
+        with_naive = wide.dropna(subset="naive")
+        return with_naive if len(with_naive) else wide
+
     def before(self, level: str) -> tuple[pd.DataFrame, int | None]:
         """The actuals before the first period counted (unique_id, ds, y), and the lag that scales the MASE.
 
@@ -148,10 +155,11 @@ def scope(ground: Ground) -> pd.DataFrame:
     """What is compared with what: check, row_count, forecast, actual, share (forecast / actual, or part covered).
 
     compared: all that is judged; covered: actual of those who forecast, against the whole company's; left_out:
-    forecasts of closed periods without actual: someone not there all along, or sales not known.
+    forecasts of closed periods without actual (someone not there all along, sales not known) or nothing to compare to.
     """
-    main = ground.rows[(ground.rows["level"] == ground.level) & (ground.rows["source"] == ground.last)]
-    announced, sold = main["forecast"].sum(), main["actual"].sum()
+    given = ground.rows[(ground.rows["level"] == ground.level) & (ground.rows["source"] == ground.last)]
+    main = ground.compared(ground.level)
+    announced, sold = main[ground.last].sum(), main["y"].sum()
     periods = ground.periods
     company = pd.Series(COMPANY, index=periods.index)
     whole = ground.actual.of(company, company, periods["period_start"], periods["period_end"]).sum()
@@ -160,8 +168,8 @@ def scope(ground: Ground) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "check": ["compared", "covered", "left_out"],
-            "row_count": [len(main), len(main), int(inside.sum())],
-            "forecast": [announced, None, unknown.loc[inside, "forecast"].sum()],
+            "row_count": [len(main), len(main), int(inside.sum()) + len(given) - len(main)],
+            "forecast": [announced, None, unknown.loc[inside, "forecast"].sum() + given["forecast"].sum() - announced],
             "actual": [sold, whole, None],
             "share": [announced / sold if sold else None, sold / whole if whole else None, None],
         }

@@ -30,11 +30,8 @@ def by_source(ground: Ground) -> tuple[pd.DataFrame, int | None]:
 
 
 def _level(ground: Ground, level: str) -> tuple[pd.DataFrame, int | None]:
-    wide = ground.wide(level)
+    wide = ground.compared(level)
     chain = [source for source in ground.chain if source in wide]
-    wide = wide.dropna(subset=["y", *chain])
-    with_naive = wide.dropna(subset="naive")
-    wide = with_naive if len(with_naive) else wide
     train, lag = ground.before(level)
     before = "naive"
     rows = []
@@ -96,10 +93,9 @@ def by_horizon(ground: Ground) -> pd.DataFrame:
 def course(ground: Ground) -> pd.DataFrame:
     """One row a period and series: month (the period's first day), series (actual, naive, each source of the chain),
     amount: the sums of the main level, over the entities that every series knows."""
-    wide = ground.wide(ground.level)
+    wide = ground.compared(ground.level)
     series = [source for source in ground.chain if source in wide]
     kept = ["naive"] if wide["naive"].notna().any() else []
-    wide = wide.dropna(subset=["y", *series, *kept])
     sums = wide.groupby("ds")[["y", *series, *kept]].sum().rename(columns={"y": "actual"})
     made = sums.rename_axis("month").reset_index().melt("month", var_name="series", value_name="amount")
     return made.sort_values("month", kind="stable", ignore_index=True)

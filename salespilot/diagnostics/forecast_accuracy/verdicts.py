@@ -109,6 +109,7 @@ def _whole(result: Result, th: Thresholds) -> Iterator[Finding]:
     if bias is None or periods is None or periods < th.min_periods:
         return
     values = {"bias": abs(bias), "n": periods, "wape": figures["wape"], "signal": signal, "fva": figures["fva"]}
+    values["fva_seasonal"] = figures["fva_seasonal"]
     spread = figures["error_spread"]
     if abs(bias) >= th.bias_act and spread is not None and spread < th.constant_spread:
         yield Finding(
@@ -127,7 +128,7 @@ def _whole(result: Result, th: Thresholds) -> Iterator[Finding]:
             NAME, "T09-R0", "signal_over" if signal > 0 else "signal_under", Severity.WATCH, "company", "all",
             lead_days=th.lead_days, values=values | {"signal": abs(signal), "limit": th.tracking_signal},
         )  # fmt: skip
-    elif abs(bias) <= th.bias_ok and (figures["fva"] or 0) > 0:
+    elif abs(bias) <= th.bias_ok and min(figures["fva"] or 0, figures["fva_seasonal"] or figures["fva"] or 0) > 0:
         yield Finding(NAME, "T09-R0", "sound", Severity.GOOD, "company", "all", values=values)
 
 

@@ -80,6 +80,9 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         if value is None:
             why.setdefault(name, missing_figure(name, why, has_outcomes))
     missing = {name for name in FRAMES if parts.get(name) is None} | {n for n, v in figures.items() if v is None}
+    if history is None:
+        why["history"] = Reason("no_deal")
+        missing.add("history")
     if figures["lost_value"] is None:
         why.setdefault("losses", why["lost_value"])
         missing.add("losses")
@@ -88,7 +91,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         deals=listed[DEAL_COLUMNS].reset_index(drop=True),
         history=history,
         years=cells.years(dataset.window) if dataset.months else 1.0,
-        key_figures=figures,
+        key_figures=figures | {"history": f"known_by_{history}" if history else None},
         not_computable={name: reason for name, reason in why.items() if name in missing},
     )
 

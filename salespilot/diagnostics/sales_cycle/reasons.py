@@ -10,9 +10,9 @@ import pandas as pd
 
 BUCKETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "no_purchase": ("budget", "need", "timing", "authority", "no_decision"),
+        "no_purchase": ("budget", "need", "timing", "authority"),
         "competitor": ("price", "function", "relationship", "delivery", "competitor"),
-        "status_quo": ("status_quo", "in_house"),
+        "status_quo": ("no_decision", "status_quo", "in_house"),
         "own_process": ("late", "unqualified", "no_bid"),
         "other": ("other",),
     }

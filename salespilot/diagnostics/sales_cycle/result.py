@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -76,7 +77,7 @@ class Result:
     deals: pd.DataFrame
     history: str | None = None
     years: float = 1.0
-    key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
+    key_figures: Mapping[str, Any] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
 
     @property
