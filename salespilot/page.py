@@ -179,7 +179,7 @@ class Page:
         facts.append((book.say("as_of"), book.date(self.dataset.as_of)))
         if self.dataset.sales_basis == "won_deals":
             facts.append((book.say("sales_basis"), book.say("won_deals_basis")))
-        if getattr(self.parameters, "rep", ""):
+        if getattr(self.parameters, "rep", "") and not hasattr(REPORTS.get(self.name or ""), "people"):
             reps = self.dataset.table("reps").set_index("rep_id")["display_name"]
             facts.append((book.say("shown_rep"), book.say("shown_rep_scope", name=reps.get(self.parameters.rep))))
         author = " – ".join(part for part in (signed.author, signed.firm) if part)

@@ -41,6 +41,20 @@ def test_a_customer_counts_in_its_dearest_finding_only():
     assert [one.rule for one in tops["gain"]] == ["R1", "R3"]
 
 
+def test_the_same_money_of_one_report_is_shown_once():
+    gap = [finding(f"R{n}", 500.0, kind="at_risk", report="dynamic_steering") for n in (1, 2)]
+    _, tops = lists(*gap, finding("R3", 500.0, "a", kind="at_risk"), finding("R1", None, "b"))
+    assert len(tops["at_risk"]) == 2
+    assert not tops["check"]  # its rule is told already
+
+
+def test_what_has_no_price_has_no_total():
+    stakes, _ = lists(finding("R1", None, "a"), finding("R2", 10.0, "b"))
+    totals = synthesis._totals(stakes).set_index("list")["counted_stake"]
+    assert totals["gain"] == 10.0
+    assert pd.isna(totals["check"])
+
+
 def test_gains_and_risks_are_apart_and_the_whole_is_never_added():
     stakes, tops = lists(
         finding("R1", 100.0, "a"), finding("R2", 80.0, "a", kind="at_risk"), finding("R3", 900.0, kind="at_risk")

@@ -129,12 +129,12 @@ def _lists(found: Iterable[Finding], thresholds: Thresholds) -> tuple[pd.DataFra
     """Every finding in its list, the dearest first; a customer or deal counts in the first finding that touches it.
 
     Findings on the company, a team, a person or a milestone overlap with those on customers: they are shown, and never
-    added. The biggest of each rule is shown, not two of one.
+    added. The biggest of each rule is shown, not two of one, nor the same money twice of one report.
     """
     rows = []
     tops: dict[str, list[Finding]] = {"gain": [], "at_risk": [], "check": []}
     claimed: dict[str, set[tuple[str, str]]] = {"gain": set(), "at_risk": set()}
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, object]] = set()
     for one in sorted(found, key=lambda f: (-(f.stake or 0.0), f.id)):
         name = list_of(one)
         touched = {target for target in (*one.targets, (one.subject_kind, one.subject_id)) if target[0] in COUNTED}
@@ -142,9 +142,12 @@ def _lists(found: Iterable[Finding], thresholds: Thresholds) -> tuple[pd.DataFra
         if name in claimed:
             claimed[name] |= touched
         is_new = share >= thresholds.whole_share or not touched
-        is_shown = is_new and (name, one.rule) not in told and len(tops[name]) < thresholds.shown
+        marks: set[tuple[str, object]] = {("rule", one.rule)} | (
+            {(one.report, round(one.stake))} if one.stake else set()
+        )
+        is_shown = is_new and not marks & told and len(tops[name]) < thresholds.shown
         if is_shown:
-            told.add((name, one.rule))
+            told |= marks
             tops[name].append(one)
         rows.append(
             {
@@ -172,8 +175,11 @@ def _lists(found: Iterable[Finding], thresholds: Thresholds) -> tuple[pd.DataFra
 
 
 def _totals(stakes: pd.DataFrame) -> pd.DataFrame:
+    """One row a list; what is to check has no price, and none is shown as zero."""
     grouped = stakes.groupby("list").agg(
-        finding_count=("finding_id", "size"), counted_stake=("counted_stake", "sum"), hours=("hours", "sum")
+        finding_count=("finding_id", "size"),
+        counted_stake=("counted_stake", lambda own: own.sum(min_count=1)),
+        hours=("hours", "sum"),
     )
     return grouped.reindex(["gain", "at_risk", "check"]).dropna(how="all").rename_axis("list").reset_index()
 
@@ -242,9 +248,11 @@ def _moves(then: Mapping[str, Any], results: Results) -> pd.DataFrame | None:
     keys = ["customer_id", "abc_class"]
     both = before[keys].merge(now[[*keys, "net_revenue"]], on="customer_id", how="outer", suffixes=("_then", "_now"))
     both = both[both["customer_id"].notna()]
-    both = both.rename(columns={"abc_class_then": "class_from", "abc_class_now": "class_to"})
-    moved = both[both["class_from"].notna() & both["class_to"].notna() & (both["class_from"] != both["class_to"])]
+    both = both.rename(columns={"abc_class_then": "class_then", "abc_class_now": "class_now"})
+    moved = both[both["class_then"].notna() & both["class_now"].notna() & (both["class_then"] != both["class_now"])]
     if moved.empty:
         return None
-    counted = moved.groupby(["class_from", "class_to"], observed=True)["net_revenue"].agg(["size", "sum"]).reset_index()
+    counted = (
+        moved.groupby(["class_then", "class_now"], observed=True)["net_revenue"].agg(["size", "sum"]).reset_index()
+    )
     return counted.rename(columns={"size": "customer_count", "sum": "net_revenue"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -18,6 +20,7 @@ SHOWN_FILES = 60
 DIGITS_OF_HASH = 12
 NOTHING = "—"
 FITNESS = "data_fitness"
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 ABC_CUTS = {
     "cumshare": ("abc_a_share", "abc_b_share"),
     "headcount": ("abc_a_headcount", "abc_b_headcount"),
@@ -83,6 +86,8 @@ def written(name: str, value: Any, book: Phrasebook) -> str:
         return ", ".join(written(name, part, book) for part in value) or NOTHING
     if isinstance(value, bool):
         return book.flag(value)
+    if isinstance(value, str) and ISO_DATE.fullmatch(value):
+        return book.date(date.fromisoformat(value))
     if isinstance(value, int | float):
         for unit, write in (("_share", book.percent), ("_days", book.days), ("_hours", book.hours)):
             if name.endswith(unit):
