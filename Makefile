@@ -19,6 +19,7 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/data.py
 
 docs: $(VENV)/ready
 	$(BIN)/python -m docs.generate

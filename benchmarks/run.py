@@ -1,6 +1,6 @@
 """Speed and memory as ratios against a peer or a floor in the same run.
 
-    make bench            or            python benchmarks/run.py [NAME...]
+    make bench            or            python benchmarks/run.py [NAME...]     (data.py: those of large data)
 
 Each comparison runs A B A B ... as whole processes, after one warm-up of each, and prints the medians of CPU seconds,
 wall seconds and peak memory, and the ratios A/B pair by pair. Goals are printed beside what was reached.
@@ -103,14 +103,14 @@ class Cost:
     peak: float
 
 
-def cost(code: str) -> Cost:
-    """Run Python code as a process of its own: CPU and wall seconds, peak MiB.
+def cost(code: str, python: str = sys.executable) -> Cost:
+    """Run Python code as a process of its own (of another ``python`` for a peer): CPU and wall seconds, peak MiB.
 
     Code that prints ``cpu`` and a number gives its own CPU seconds, without the start of the process.
     """
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as said:
         begun = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=said, stderr=errors)
+        process = subprocess.Popen([python, "-c", code], stdout=said, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         errors.seek(0)
@@ -122,17 +122,27 @@ def cost(code: str) -> Cost:
     return Cost(own, wall, usage.ru_maxrss / 1024)
 
 
-def compare(title: str, goal: str, ours: str, theirs: str) -> None:
+def compare(title: str, goal: str, ours: str, theirs: str, peer: str = sys.executable) -> None:
     """Run two codes in turn and print medians and the ratios ours/theirs, pair by pair."""
-    pairs = [(cost(ours), cost(theirs)) for _ in range(PAIRS + 1)][1:]
+    pairs = [(cost(ours), cost(theirs, peer)) for _ in range(PAIRS + 1)][1:]
     median = statistics.median
-    cpu, wall = ([getattr(a, kind) / getattr(b, kind) for a, b in pairs] for kind in ("cpu", "wall"))
+    sides = [
+        f"{median(s.cpu for s in side):8.2f} {median(s.wall for s in side):8.2f} {median(s.peak for s in side):6.0f}"
+        for side in zip(*pairs, strict=True)
+    ]
+    ratios = []
+    for kind in ("cpu", "wall", "peak"):
+        found = [getattr(a, kind) / getattr(b, kind) for a, b in pairs]
+        ratios.append(f"{median(found):6.3f} [{min(found):.3f}-{max(found):.3f}]")
+    print(f"{title:44} {' '.join(sides)} {' '.join(ratios)}  {goal}", flush=True)
+
+
+def header() -> None:
+    """Print what is measured on, and the heads of the columns of :func:`compare`."""
+    print(f"salespilot {salespilot.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    side = f"{'cpu s':>8} {'wall s':>8} {'MiB':>6}"
     print(
-        f"{title:44} {median(a.cpu for a, _ in pairs):7.2f} {median(a.wall for a, _ in pairs):7.2f} "
-        f"{median(a.peak for a, _ in pairs):7.0f} {median(b.cpu for _, b in pairs):7.2f} "
-        f"{median(b.wall for _, b in pairs):7.2f} {median(cpu):7.2f} [{min(cpu):.2f}-{max(cpu):.2f}] "
-        f"{median(wall):7.2f} [{min(wall):.2f}-{max(wall):.2f}]  {goal}",
-        flush=True,
+        f"{'':44} {side} {side.replace('  c', 'p c')}  ratios of cpu, wall, MiB: median [least-most]  goal", flush=True
     )
 
 
@@ -198,11 +208,7 @@ ALL: Sequence[Callable[[], None]] = (
 
 def main(names: Sequence[str]) -> None:
     """Run the comparisons named, or all."""
-    print(f"salespilot {salespilot.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(
-        f"{'':44} {'cpu s':>7} {'wall s':>7} {'MiB':>7} {'peer':>7} {'peer w':>7}"
-        "   cpu ratio [min-max]  wall ratio [min-max]  goal"
-    )
+    header()
     for comparison in ALL:
         if not names or comparison.__name__ in names:
             comparison()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -21,17 +23,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake_kit import LINES, client, codes, issue, rows, take
 
-from salespilot.client import ClientError
-from salespilot.intake import assemble, native, store
+from salespilot.client import ClientError, load
+from salespilot.intake import assemble, delimited, native, read, store
 
 
 @pytest.fixture(autouse=True, params=["small", "large"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large exports go another way (numbers while parsing, text as Parquet, rows as a view) to the same end."""
+    """Large exports go another way (numbers while parsing, text as Parquet, rows viewed, in runs) to the same end."""
     if request.param == "large":
         monkeypatch.setattr(native, "WORTH_BYTES", 0)
         monkeypatch.setattr(store, "LARGE_BYTES", 0)
         monkeypatch.setattr(assemble, "VIEWED", -1)
+        monkeypatch.setattr(assemble, "RUN_ROWS", 2)
 
 
 CSV = "Facture;Date;Client;Montant\n"
@@ -111,6 +114,23 @@ def test_workbook_with_title_total_and_real_dates(tmp_path: Path) -> None:
     ]
     assert made.counts[0].set_aside == {"title": 1, "blank": 1, "total": 1}
     assert made.counts[0].amount_set_aside == 1230.734
+
+
+def test_large_tables_are_written_in_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "RUN_ROWS", 3)
+    text = "".join(f"F{n};31/01/2024;00{n};{n},50\n" for n in range(1, 6))
+    first, second = CSV + text, CSV + text.replace("F", "G").replace("G5;31/01/2024;", "G5;31/13/2024;")
+    made = take(client(tmp_path, a__csv=first, b__csv=second, c__csv=CSV + "H1;31/01/2024;009;1,00\n"))
+    folder = made.tables["sales_lines"]
+    assert [len(pd.read_parquet(path)) for path in sorted(folder.iterdir())] == [3, 2, 3, 2]
+    assert rows(made, "count(*), count(distinct line_id), sum(amount_net)") == [(10, 10, Decimal("30.5000"))]
+    assert read(load(tmp_path)) == made
+
+
+def test_bytes_of_western_exports() -> None:
+    for content in (b"plain", bytes(range(0xA0, 0x100)), bytes(range(0x20, 0x100)), "é€œ".encode("cp1252") * 9):
+        stream = delimited._Utf8(io.BytesIO(content), "cp1252", blanks=False)
+        assert stream.read().decode() == content.decode("cp1252", "replace")
 
 
 def test_parquet_and_json(tmp_path: Path) -> None:

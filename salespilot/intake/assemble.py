@@ -24,6 +24,7 @@ from salespilot.intake.words import named, quoted
 from salespilot.tables import TABLES, Table
 
 VIEWED = 300_000  # rows
+RUN_ROWS = 1_000_000  # sorted and written together: what a sort holds in memory, whatever the size of the exports
 PARQUET = "format parquet, parquet_version v2, dictionary_size_limit 10000"  # delta encodings: smaller and faster
 SORTED = {"sales_lines": ("rep_id_booked",)}  # a salesperson's lines together; finer costs more than it saves
 
@@ -217,15 +218,38 @@ class Assembly:
         if self.refused:
             return None
         path = folder / f"{self.table.name}.parquet"
-        order = [c for c in SORTED.get(self.table.name, self.table.key) if c in self.columns]
-        sort = f" order by {', '.join(order)}" if order else ""
-        self.connection.execute(
-            f"copy (select {', '.join(named(c) for c in self.columns)} from {self.rows}{sort})"
-            f" to {quoted(path)} ({PARQUET})"
-        )
+        runs = self._runs()
+        if len(runs) == 1:
+            self._write(path, "true")
+        else:  # a folder of files, which reads like one file
+            path.mkdir()
+            for number, run in enumerate(runs):
+                self._write(path / f"{number}.parquet", run)
         if self.is_view:  # what follows looks at the written table, not at the text again
             self.connection.execute(f"create or replace temp view {self.rows} as from read_parquet({quoted(path)})")
         return path
+
+    def _runs(self) -> list[str]:
+        """SQL: conditions that part the rows by export and record into runs, small exports together."""
+        runs: list[list[str]] = [[]]
+        held = 0
+        for number, export in enumerate(self.exports):
+            for start in range(0, export.records, RUN_ROWS):
+                size = min(RUN_ROWS, export.records - start)
+                if held + size > RUN_ROWS:
+                    runs.append([])
+                    held = 0
+                held += size
+                runs[-1].append(f"(_export = {number} and _record between {start + 1} and {start + size})")
+        return [" or ".join(run) for run in runs]
+
+    def _write(self, path: Path, run: str) -> None:
+        order = [c for c in SORTED.get(self.table.name, self.table.key) if c in self.columns]
+        sort = f" order by {', '.join(order)}" if order else ""
+        self.connection.execute(
+            f"copy (select {', '.join(named(c) for c in self.columns)} from {self.rows} where {run}{sort})"
+            f" to {quoted(path)} ({PARQUET})"
+        )
 
     def counts(self) -> list[SourceCount]:
         """Where the rows of each export went."""

@@ -69,7 +69,7 @@ def load(client: Client, name: str) -> Intake | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not all(path.is_file() for path in made.tables.values()):
+    if not all(path.exists() for path in made.tables.values()):
         return None
     os.utime(folder)
     return made

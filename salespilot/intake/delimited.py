@@ -52,6 +52,7 @@ class _Utf8(io.RawIOBase):
     def __init__(self, raw: Any, encoding: str, blanks: bool) -> None:
         self._raw, self._blanks = raw, blanks
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._is_cp1252 = codecs.lookup(encoding).name == "cp1252"
         self._rest, self._start, self._ended = "", True, False
         self.spoilt = False
 
@@ -63,7 +64,10 @@ class _Utf8(io.RawIOBase):
         while not self._ended:
             block = self._raw.read(size if size > 0 else BLOCK_BYTES)
             self._ended = not block
-            text = self._decoder.decode(block, final=self._ended)
+            if self._is_cp1252 and block and not _has_c1(block):
+                text = block.decode("latin-1")  # the same characters, four times as fast
+            else:
+                text = self._decoder.decode(block, final=self._ended)
             if self._start and text:
                 text, self._start = text.removeprefix("\ufeff"), False
             self.spoilt = self.spoilt or "\ufffd" in text
@@ -83,6 +87,11 @@ class _Utf8(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _has_c1(block: bytes) -> bool:
+    """Whether bytes hold one from 0x80 to 0x9F, where cp1252 differs from Latin-1."""
+    return bool(np.frombuffer(block, np.int8).min() < -96)
 
 
 def read(path: Path, layout: Layout, text: Path, native: Native) -> Delimited:

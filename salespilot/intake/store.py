@@ -44,7 +44,9 @@ class Writer:
             self._writer = pa.ipc.new_file(self._sink, schema)
             self._group = 0
         else:
-            self._writer = pyarrow.parquet.ParquetWriter(self._sink, schema, compression="NONE", write_statistics=False)
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._sink, schema, compression="NONE", write_statistics=["_record"]
+            )
             self._group = GROUP_ROWS
 
     def write(self, numbers: Any, columns: Sequence[Any]) -> None:
