@@ -98,6 +98,14 @@ def test_without_attempts_there_is_no_connect_rate():
     assert chain.steps(opened(activities=calls), TH)[1]["rate_conversation"].code == "no_attempt"
 
 
+def test_activities_without_a_type_are_neither_calls_nor_visits():
+    rows = acts(*[("R1", "a", None, f"2026-0{m}-05", "done", 30.0) for m in range(1, 7)])
+    result = productivity.compute(Dataset.from_frames({"activities": rows}, as_of=AS_OF))
+    for name in ("rate_conversation", "rate_appointment", "rate_visit", "visits", "visit_cost", "face_to_face_share"):
+        assert result.key_figures[name] is None
+        assert result.not_computable[name].code == "no_type"
+
+
 def test_one_success_counts_for_one_start_the_last_before_it():
     talk = [("R1", "a", "call_connected", f"2026-01-{day:02d}") for day in (5, 6, 7, 8)]
     held = step("rate_appointment", opened(activities=acts(*talk, ("R1", "a", "visit", "2026-01-20"))))
@@ -339,6 +347,27 @@ def test_every_gap_is_explained_to_the_cent(uneven):
     assert sums.to_dict() == pytest.approx(gap.to_dict(), abs=1e-6)
     assert gap.to_dict() == pytest.approx({"R1": -24e3, "R2": -24e3, "R3": -24e3, "R4": 36e3, "R5": 36e3})
     assert result.key_figures["gap_total"] == pytest.approx(-72e3)
+
+
+def test_volume_and_quality_by_hand(uneven):
+    """Peers: 180 visits on average, 96 orders and 84,000; nobody holds another portfolio."""
+    plane = productivity.compute(uneven).volume_quality.set_index("rep_id")
+    assert plane["volume_index"].tolist() == pytest.approx([100 / 180, *[200 / 180] * 4])
+    each = 84_000 / 180
+    assert plane["quality_index"].tolist() == pytest.approx([600 / each, 300 / each, 300 / each, *[600 / each] * 2])
+
+
+def test_starts_a_day_are_set_against_the_peers(crew, visited):
+    dataset = opened(reps=crew, activities=visited, opportunities=opportunities(("o", "R1", "R1c0", "2026-01-05", None,
+                                                                                 "open", 1.0)))  # fmt: skip
+    team = people(dataset, TH)
+    held = one_step(R1=(100, 10), R2=(110, 11), R3=(90, 9))
+    table = compare.rep_steps({"rate_order": held}, team, pd.Series(dtype=object), 5, TH).set_index("rep_id")
+    days = team.loc[["R1", "R2", "R3"], "worked_days"]
+    assert table["starts_per_day"].to_dict() == pytest.approx(
+        (pd.Series({"R1": 100, "R2": 110, "R3": 90}) / days).to_dict()
+    )
+    assert table["peer_starts_per_day"].unique() == pytest.approx([300 / days.sum()])
 
 
 def test_each_gap_has_its_rule(uneven):
@@ -587,8 +616,17 @@ def tables(make_demo) -> dict[str, pd.DataFrame]:
     return make_demo.frames(7)
 
 
-def seen(tables: dict[str, pd.DataFrame], **options: object) -> productivity.Result:
-    return productivity.compute(Dataset.from_frames(tables, as_of=AS_OF, **options))
+FEW = dataclasses.replace(TH, audit_draws=19, upside_draws=20)
+"""What does not judge by chance needs no more draws."""
+
+
+def seen(tables: dict[str, pd.DataFrame], as_of: date = AS_OF, months: int = 12) -> productivity.Result:
+    return productivity.compute(Dataset.from_frames(tables, as_of=as_of, months=months), thresholds=FEW)
+
+
+@pytest.fixture(scope="module")
+def whole(tables) -> productivity.Result:
+    return seen(tables)
 
 
 def spoken(result: productivity.Result) -> None:
@@ -642,7 +680,6 @@ def test_empty_tables_are_no_crash(tables):
 
 
 def test_nothing_after_the_day_counts(tables):
-    early = Dataset.from_frames(tables, as_of=date(2025, 12, 31))
     cut = {
         "activities": tables["activities"][
             pd.to_datetime(tables["activities"]["done_date"].fillna(tables["activities"]["planned_date"]))
@@ -651,25 +688,34 @@ def test_nothing_after_the_day_counts(tables):
         "sales_lines": tables["sales_lines"][pd.to_datetime(tables["sales_lines"]["invoice_date"]) <= "2025-12-31"],
         "quotes": tables["quotes"][pd.to_datetime(tables["quotes"]["sent_date"]) <= "2025-12-31"],
     }
-    late = productivity.compute(early).key_figures
-    known = productivity.compute(Dataset.from_frames(tables | cut, as_of=date(2025, 12, 31))).key_figures
+    late = seen(tables, date(2025, 12, 31)).key_figures
+    known = seen(tables | cut, date(2025, 12, 31)).key_figures
     assert late == known
 
 
-def test_a_salesperson_shown_is_judged_among_all(tables):
-    whole, one = seen(tables), productivity.compute(
-        Dataset.from_frames(tables, as_of=AS_OF), productivity.Parameters(rep="R07")
-    )  # fmt: skip
+def test_a_salesperson_shown_is_judged_among_all(tables, whole):
+    dataset = Dataset.from_frames(tables, as_of=AS_OF)
+    one = productivity.compute(dataset, productivity.Parameters(rep="R07"), FEW)
     assert set(one.rep_steps["rep_id"]) == {"R07"}
     assert one.key_figures == whole.key_figures
+    assert set(one.rep_funnels["name"]) == set(whole.rep_funnels.loc[whole.rep_funnels["rep_id"] == "R07", "name"])
     with pytest.raises(SettingError, match="R99"):
-        productivity.compute(Dataset.from_frames(tables, as_of=AS_OF), productivity.Parameters(rep="R99"))
+        productivity.compute(dataset, productivity.Parameters(rep="R99"))
 
 
-def test_it_is_the_same_twice(tables):
-    first, second = (seen(tables) for _ in range(2))
-    pd.testing.assert_frame_equal(first.indicators, second.indicators)
-    pd.testing.assert_frame_equal(first.upside, second.upside)
+def test_it_is_the_same_twice(tables, whole):
+    again = seen(tables)
+    pd.testing.assert_frame_equal(whole.indicators, again.indicators)
+    pd.testing.assert_frame_equal(whole.upside, again.upside)
+
+
+def test_the_pictures_of_people_hold_whoever_is_compared(whole):
+    free = set(whole.people.loc[whole.people["exclusion"].isna(), "rep_id"])
+    assert set(whole.rep_funnels["rep_id"]) == set(whole.volume_quality["rep_id"]) == free
+    assert len(whole.uncompared) == len(whole.people) - len(free)
+    assert whole.rep_funnels["name"].is_monotonic_increasing
+    below = (whole.volume_quality[["volume_index", "quality_index"]] < 1).sum().tolist()
+    assert below == [whole.key_figures["volume_below_count"], whole.key_figures["quality_below_count"]]
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
@@ -730,7 +776,7 @@ TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8")) if TRUTHS_FILE.e
 @pytest.fixture(scope="module")
 def demo(tables) -> dict[tuple[str, str, str], set[Severity]]:
     found: dict[tuple[str, str, str], set[Severity]] = {}
-    for f in productivity.findings(seen(tables)):
+    for f in productivity.findings(productivity.compute(Dataset.from_frames(tables, as_of=AS_OF))):
         found.setdefault((f.rule, f.subject_kind, f.subject_id), set()).add(f.severity)
     return found
 

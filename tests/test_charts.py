@@ -194,6 +194,13 @@ def scored() -> pd.DataFrame:
     return frame.assign(predictive_gain=gains, why="proven", hours_to_collect=[0, 12.5] * 4, level="activity")
 
 
+def squads() -> pd.DataFrame:
+    pairs = [(name, step) for name in NAMES[:4] for step in ("calls", "visits", "quotes")]
+    frame = pd.DataFrame(pairs, columns=["name", "basis"])
+    frame["starts_per_day"], frame["peer_starts_per_day"] = [9.0, 2.0, 0.1] * 4, [4.0, 2.5, 0.2] * 4
+    return frame.assign(shrunk_rate=0.2, peer_rate=0.3, is_signal=frame["basis"] == "visits")
+
+
 def agenda() -> pd.DataFrame:
     start = pd.date_range("2026-01-05", periods=len(NAMES), freq="23D")
     frame = pd.DataFrame({"name": NAMES, "start_date": start, "due_date": start + pd.Timedelta(days=70)})
@@ -260,7 +267,13 @@ FORMS = {
     ),
     "funnel": (charts.funnel, chain, {"side": ("rank", "point_value")}),
     "funnel without more": (charts.funnel, chain, {"low": None, "high": None}),
+    "funnels": (charts.funnels, squads, {}),
     "heat": (charts.heat, customers, {"x": "segment", "y": "name", "value": "net_revenue"}),
+    "heat with frames": (
+        charts.heat,
+        squads,
+        {"x": "basis", "y": "name", "value": "starts_per_day", "framed": "is_signal"},
+    ),
     "gantt": (
         charts.gantt,
         agenda,
@@ -295,6 +308,11 @@ FORMS = {
         charts.scatter,
         customers,
         {"x": "net_revenue", "y": "visits", "zone_above": (1e-3, "today"), "zone_below": (1e-5, "total")},
+    ),
+    "scatter with corners": (
+        charts.scatter,
+        customers,
+        {"x": "coverage_rate", "y": "low", "log": False, "corners": ("today", "total", "today", "total")},
     ),
     "scorecard": (charts.scorecard, scored, {}),
     "scorecard without more": (charts.scorecard, scored, {"side": ()}),
@@ -409,6 +427,22 @@ def test_hostile_and_long_names_stay_plain_text():
     written = texts(charts.bars(customers(8), FR, x="net_revenue", y="name"))
     assert {"A $1$ & <b> {{7}}", "Îles □"} <= set(written)
     assert any(text.startswith("Société anonyme") and text.endswith("…") and len(text) <= 30 for text in written)
+
+
+def test_small_funnels_stand_beside_their_peers():
+    figure = charts.funnels(squads(), FR)
+    panels = [axes for axes in figure.axes if axes.patches]
+    assert len(panels) == 4
+    own, peers = panels[0].patches[:2]
+    assert own.get_width() / peers.get_width() == pytest.approx(9**0.5 / 4**0.5)
+    bold = [text.get_text() for text in panels[0].texts if text.get_fontweight() == "bold"]
+    assert bold == [f"20,0{N}% (30,0{N}%)"]
+
+
+def test_flagged_cells_are_framed():
+    figure = charts.heat(squads(), FR, x="basis", y="name", value="starts_per_day", framed="is_signal")
+    frames = [patch for patch in figure.axes[0].patches if patch.get_edgecolor() != (0, 0, 0, 0)]
+    assert [int(frame.get_x()) for frame in frames] == [1] * 4
 
 
 def test_pareto_names_its_classes_and_its_band():

@@ -546,6 +546,9 @@ def test_overload_and_spare_hours():
     finding = found(made, "T03-R1")["all"]
     assert finding.values["missing"] == pytest.approx(24)
     assert finding.values["fte"] == pytest.approx(0.5)
+    assert (finding.code, finding.severity) == ("load_assumed", Severity.WATCH)  # the policy is not the client's
+    told = dataclasses.replace(made, key_figures=dict(made.key_figures) | {"has_policy": 1})
+    assert (found(told, "T03-R1")["all"].code, found(told, "T03-R1")["all"].severity) == ("overload", Severity.ALERT)
     assert made.relief["relief_step"].tolist() == ["halve_visits", "remote", "hire"]
     assert found(made, "T03-R2") == {}
     even = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),
@@ -609,6 +612,10 @@ def demo(demo_client):
     return dataset, alignment.compute(dataset)
 
 
+FEW_POINTS = alignment.Thresholds(large_units=0)
+"""Without the points of the frontier between the scenarios."""
+
+
 TRUTHS = tomllib.loads((ROOT / "data/demo/truths/portfolio_alignment.toml").read_text(encoding="utf-8"))
 
 
@@ -639,7 +646,7 @@ def test_variants(demo, variant):
         policy[["f2f_per_year", "remote_per_year"]] *= 2.2
         dataset = Dataset.from_frames(dict(dataset._sources) | {"coverage_policy": policy}, as_of=AS_OF)
     parameters = alignment.Parameters(**variant.get("parameters", {}))
-    assert_told(alignment.compute(dataset, parameters), variant)
+    assert_told(alignment.compute(dataset, parameters, FEW_POINTS), variant)
 
 
 def test_demo_scenarios_keep_their_promise(demo):
@@ -654,13 +661,37 @@ def test_demo_scenarios_keep_their_promise(demo):
 
 def test_the_same_twice(demo):
     dataset, first = demo
-    again = alignment.compute(dataset)
+    again = alignment.compute(dataset, thresholds=FEW_POINTS)
     pd.testing.assert_frame_equal(first.moves, again.moves)
     assert first.key_figures == again.key_figures
 
 
+def test_portfolios_in_both_bands_are_counted(demo):
+    made = demo[1]
+    after = made.balance[made.balance["moment"] == "after"]
+    within = ((after[["load_index", "potential_index"]] - 1).abs() <= 0.15 + 1e-6).all(axis=1)
+    assert within.sum() == made.key_figures["balanced_after"] > made.key_figures["balanced_before"]
+    assert len(made.balance) == 2 * len(made.portfolios)
+    unknown = dataclasses.replace(made, portfolios=made.portfolios.assign(potential_index=np.nan))
+    assert unknown.balance is None
+
+
+def test_every_segment_has_its_contacts_in_each_channel(demo):
+    table = demo[1].promises.pivot(index="operating_segment", columns="channel", values="contacts_per_account")
+    want = demo[1].segments.set_index("operating_segment")
+    assert table["face_to_face"].to_dict() == want["f2f_per_year"].to_dict()
+    assert table["remote"].to_dict() == want["remote_per_year"].to_dict()
+
+
+def test_points_of_a_frontier_take_no_branch_and_bound():
+    cost, balance, _ = f15()
+    quick = solve(cost, [balance], is_quick=True)
+    assert quick.is_feasible
+    assert quick.value >= solve(cost, [balance]).value == pytest.approx(14)
+
+
 def test_nothing_of_the_future(demo):
-    made = alignment.compute(demo[0].at("2025-12-31"))
+    made = alignment.compute(demo[0].at("2025-12-31"), thresholds=FEW_POINTS)
     assert "R11" not in set(made.portfolios["rep_id"])  # who arrived in March 2026
     assert "R12" in set(made.portfolios["rep_id"])
 
@@ -687,7 +718,7 @@ def test_a_table_less_is_a_section_less(demo, lost):
     dataset = demo[0]
     frames = {name: path for name, path in dataset._sources.items() if name != lost}
     thinner = Dataset.from_frames(frames, as_of=AS_OF)
-    made = alignment.compute(thinner)
+    made = alignment.compute(thinner, thresholds=FEW_POINTS)
     assert made.scenarios is not None
     missing = {name for name, value in made.key_figures.items() if value is None}
     assert missing <= set(made.not_computable)

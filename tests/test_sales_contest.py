@@ -26,7 +26,7 @@ from salespilot.finding import Severity
 from salespilot.phrasebook import LANGUAGES, Phrasebook, phrases
 
 ROOT = Path(__file__).parent.parent
-TH = contest.Thresholds()
+TH = dataclasses.replace(contest.Thresholds(), draws=4_000)
 TRUTHS_FILE = ROOT / "data" / "demo" / "truths" / f"{contest.NAME}.toml"
 TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8")) if TRUTHS_FILE.exists() else {}
 KEY_FIGURES = (
@@ -611,6 +611,24 @@ def test_the_full_tables_leave_no_key_figure_unknown_but_the_roi_inputs():
     assert result.key_figures["full_cost"] == 5000
 
 
+def test_the_season_frames_the_contests_and_leaves_the_future_blank():
+    result, _ = made("2026-02-28", FULL)
+    table = result.season.set_index(["year", "calendar_month"])
+    assert table.index.is_unique
+    framed = [f"{year}-{month}" for year, month in table.index[table["has_contest"]]]
+    assert framed == ["2025-m09", "2025-m10", "2025-m11", "2026-m04", "2026-m05"]
+    assert table["pace_index"].mean() == pytest.approx(1)
+    assert table.loc[(2026, "m03") :, "pace_index"].isna().all()
+    assert result.season["calendar_month"].head(12).tolist() == [f"m{month:02d}" for month in range(1, 13)]
+
+
+def test_a_contest_without_a_past_says_so():
+    lines = sales(2, first="2026-01-01")
+    result, _ = made("2026-02-28", {"sales_lines": lines, "contests": held("2026-01-01", "2026-02-28", budget=3000.0)})
+    assert result.key_figures["participants"] is None
+    assert {result.not_computable[n].code for n in ("participants", "break_even_lift")} == {"no_sales_before"}
+
+
 def test_nothing_after_the_as_of_date_counts():
     late = FULL["sales_lines"].assign(
         amount_net=lambda t: np.where(t["invoice_date"] > "2025-12-31", 9e9, t["amount_net"])
@@ -713,9 +731,13 @@ def test_chinook_gets_a_contest_drawn_up(real_client):
 
 
 @pytest.fixture(scope="module")
-def demo(demo_client) -> list:
-    dataset = opened_client(demo_client)
-    return contest.findings(contest.compute(dataset))
+def measured(demo_client) -> contest.Result:
+    return contest.compute(opened_client(demo_client))
+
+
+@pytest.fixture(scope="module")
+def demo(measured) -> list:
+    return contest.findings(measured)
 
 
 def fires(found: list, line: dict) -> bool:
@@ -762,6 +784,6 @@ def test_variants_of_the_tables(make_demo, variant):
     assert not any(fires(found, line) for line in variant.get("decoy", []))
 
 
-def test_the_demo_contest_has_its_figures(demo_client):
-    figures = contest.compute(opened_client(demo_client)).key_figures
+def test_the_demo_contest_has_its_figures(measured):
+    figures = measured.key_figures
     assert [name for name in KEY_FIGURES if figures[name] is None] == []

@@ -15,6 +15,7 @@ from salespilot.charts.fan import fan
 from salespilot.charts.flow import flow
 from salespilot.charts.frontier import frontier
 from salespilot.charts.funnel import funnel
+from salespilot.charts.funnels import funnels
 from salespilot.charts.gantt import gantt
 from salespilot.charts.heat import heat
 from salespilot.charts.histogram import histogram
@@ -45,6 +46,7 @@ __all__ = [
     "flow",
     "frontier",
     "funnel",
+    "funnels",
     "gantt",
     "heat",
     "histogram",

@@ -18,10 +18,10 @@ def frontier(
     frame: pd.DataFrame,
     book: Phrasebook,
     *,
-    x: str,
-    y: str,
-    label: str,
-    colour: str | None = None,
+    x: str = "relation_moved",
+    y: str = "load_cv",
+    label: str = "scenario",
+    colour: str | None = "travel_km",
     quiet: str = "intermediate",
 ) -> Figure:
     """``frame``: one row a solution. ``x``, ``y``: two costs, both better when smaller; the solutions that no other

@@ -33,6 +33,7 @@ def scatter(
     shares: Sequence[float] = (),
     zone_above: tuple[float, str] | None = None,
     zone_below: tuple[float, str] | None = None,
+    corners: Sequence[str] = (),
     top: int = 10,
 ) -> Figure:
     """``frame``: one row a point, the most important first: the first ``top`` are named by the column ``label``.
@@ -40,7 +41,8 @@ def scatter(
     ``colour``: a column of words, in the order of ``colour_order``. ``log``: both scales logarithmic; what is zero or
     negative then stands in a gutter at the edge, marked "≤ 0". ``x_cuts``, ``y_cuts``: class -> lowest value in it,
     drawn as lines. ``shares``: lines on which x is that share of y. ``zone_above``: (ratio, phrase): the zone in which
-    y / x exceeds the ratio, shaded and named; ``zone_below`` likewise.
+    y / x exceeds the ratio, shaded and named; ``zone_below`` likewise. ``corners``: the phrases that name the four
+    corners: above left, above right, below left, below right.
     """
     frame = frame.dropna(subset=[x, y])
     if frame.empty:
@@ -52,6 +54,15 @@ def scatter(
     _shares(axes, book, shares)
     _cuts(axes, "x", x_cuts or {}, gutter_x)
     _cuts(axes, "y", y_cuts or {}, gutter_y)
+    if corners:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))  # room for their words
+    for phrase, (right, upper) in zip(corners, ((0, 1), (1, 1), (0, 0), (1, 0)), strict=False):
+        axes.annotate(
+            style.plain(book.say(phrase)), (right, upper), xycoords="axes fraction",
+            xytext=(4 - 8 * right, 4 - 8 * upper), textcoords="offset points", color=style.QUIET,
+            ha="right" if right else "left", va="top" if upper else "bottom", fontsize=style.SMALL,
+        )  # fmt: skip
 
     words = frame[colour] if colour else pd.Series("", index=frame.index)
     order = [*colour_order, *(word for word in words.dropna().unique() if word not in colour_order)]

@@ -11,7 +11,7 @@ from salespilot.charts import style
 from salespilot.phrasebook import Phrasebook, is_missing
 
 COLOURS = (style.INK, style.ACCENT, style.GOLD, style.WARM)
-NAMES, BARS, SIDE = 0.33, 0.34, 0.17
+NAMES, BARS, SIDE = 0.33, 0.36, 0.15
 """Widths of the names, of the bars and of each column at the right, as shares of the page."""
 
 
@@ -24,7 +24,7 @@ def scorecard(
     y: str = "indicator",
     group: str = "decision",
     order: Sequence[str] = ("keep", "trial", "replace", "drop"),
-    side: Sequence[str] = ("why", "hours_to_collect"),
+    side: Sequence[str] = ("level", "why", "hours_to_collect"),
 ) -> Figure:
     """``frame``: one row an indicator. ``group``: the decision, a heading over its indicators, in the given order;
     ``x``: a signed measure drawn as a bar (right: it helps; left: it misleads; a dot where it is not known);
@@ -33,7 +33,7 @@ def scorecard(
     groups = [name for name in order if (frame[group] == name).any()]
     values = frame[x].astype(float).dropna()
     low, high = min(float(values.min()), 0.0) if len(values) else 0.0, float(values.max()) if len(values) else 0.0
-    span = max(high - low, 0.01) * 1.25  # room for the figures beside the bars
+    span = max(high - low, 0.01) * 1.4  # room for the figures beside the bars
     zero = NAMES + BARS * (0.1 * span - low) / span if low < 0 else NAMES
     width = BARS / span
     ends = [NAMES + BARS + SIDE * (k + 0.5) for k in range(len(side))]

@@ -17,7 +17,7 @@ import pandas as pd
 
 from salespilot.dataset import Dataset, Window
 from salespilot.deals import deals
-from salespilot.diagnostics.activity_productivity.model import NotComputable, Thresholds
+from salespilot.diagnostics.activity_productivity.model import STEPS, NotComputable, Thresholds
 from salespilot.finding import Reason, absent
 from salespilot.marts import FACE_TO_FACE
 
@@ -71,7 +71,11 @@ def steps(dataset: Dataset, thresholds: Thresholds) -> tuple[dict[str, Step], di
         "rate_order": ordered,
     }
     found, reasons = {}, {}
+    untold = unlogged(dataset)
     for name, make in makers.items():
+        if untold and name in STEPS[:3]:
+            reasons[name] = untold
+            continue
         try:
             step = make(dataset, thresholds)
             if step.counts["from_count"].sum() == 0:
@@ -83,9 +87,16 @@ def steps(dataset: Dataset, thresholds: Thresholds) -> tuple[dict[str, Step], di
     return found, reasons
 
 
+def unlogged(dataset: Dataset) -> Reason | None:
+    """Why nothing is known of calls and visits, if so: no activities, or activities whose types are not told."""
+    if not dataset.has("activities"):
+        return absent("activities")
+    typed = dataset.sql("select count(*) as n from activities where type is not null and type <> 'other'")["n"].iloc[0]
+    return None if typed else Reason("no_type")
+
+
 def conversations(dataset: Dataset, thresholds: Thresholds) -> Step:
     """Calls that became a conversation; a call under ``short_call_seconds`` is an attempt whatever its type says."""
-    _require(dataset, "activities")
     window = dataset.window
     talk = CONVERSATION.format(seconds=thresholds.short_call_seconds)
     counts = dataset.sql(
@@ -107,7 +118,6 @@ def appointments(dataset: Dataset, thresholds: Thresholds) -> Step:
     As their outcome says, where outcomes name appointments (of the conversations that state one); else those that an
     appointment with the same customer followed, kept or not.
     """
-    _require(dataset, "activities")
     window = dataset.window
     talk = CONVERSATION.format(seconds=thresholds.short_call_seconds)
     booked = f"regexp_matches(lower(outcome), '{BOOKED}') and not regexp_matches(lower(outcome), '{NOT_BOOKED}')"
@@ -130,7 +140,6 @@ def honoured(dataset: Dataset) -> Step:
 
     Appointments still "planned" after their day are left out: nobody said what became of them.
     """
-    _require(dataset, "activities")
     window = dataset.window
     counts = dataset.sql(
         f"""

@@ -52,7 +52,8 @@ def rep_steps(
 ) -> pd.DataFrame:
     """One row a salesperson and step with at least one start.
 
-    ``from_count``, ``success_count``; ``rate`` with its 95 % interval (missing under ``hide`` starts), ``shrunk_rate``
+    ``from_count``, ``success_count``; ``starts_per_day`` (a worked day of the window) and ``peer_starts_per_day``;
+    ``rate`` with its 95 % interval (missing under ``hide`` starts), ``shrunk_rate``
     towards the peers, ``peer_rate``; ``expected_rate`` (the peers' in the same segments), ``index`` of actual over
     expected with its interval, ``adjusted_rate`` (the peers' rate × index) and
     ``equivalent_count`` (starts at the peers' rate that would make it as sure); ``limit_low``, ``limit_high`` (2σ) and
@@ -92,7 +93,11 @@ def _of_step(step: Step, team: pd.DataFrame, classes: pd.Series, hide: int) -> p
     table["name"], table["role"], peers = about(team["name"]), about(team["role"]), about(team["peers"])
     is_compared = about(is_free).astype(bool)
     seen = n >= hide
-    total = table[is_compared].groupby(peers[is_compared])[["from_count", "success_count"]].sum()
+    table["worked_days"] = about(team["worked_days"])
+    total = table[is_compared].groupby(peers[is_compared])[["from_count", "success_count", "worked_days"]].sum()
+    days = table.pop("worked_days")
+    table["starts_per_day"] = n / days.where(days > 0)
+    table["peer_starts_per_day"] = peers.map(total["from_count"] / total["worked_days"]).astype(float)
     table["peer_rate"] = peers.map(total["success_count"] / total["from_count"]).astype(float)
     low, high = wilson(k, n)
     table["rate"], table["rate_low"], table["rate_high"] = (k / n).where(seen), low, high

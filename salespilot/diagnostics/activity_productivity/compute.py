@@ -12,7 +12,7 @@ from salespilot.cells import years
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics.activity_productivity import audit, clock, compare, costs, gaps, worth
-from salespilot.diagnostics.activity_productivity.chain import Step
+from salespilot.diagnostics.activity_productivity.chain import Step, unlogged
 from salespilot.diagnostics.activity_productivity.chain import steps as steps_of
 from salespilot.diagnostics.activity_productivity.model import STEPS, NotComputable, Parameters, Result, Thresholds
 from salespilot.diagnostics.activity_productivity.team import compared, people
@@ -34,6 +34,7 @@ class _Work:
         self.reasons: dict[str, Reason] = {}
         self.team = people(dataset, thresholds)
         self.years = years(dataset.window)
+        self.unlogged = unlogged(dataset)
         self.classes = compare.customer_classes(dataset)
         self.credited = (
             gaps.revenue_months(dataset, dataset.window, self.classes, thresholds) if dataset.sales_basis else None
@@ -44,7 +45,8 @@ class _Work:
         try:
             return make()
         except NotComputable as refusal:
-            self.reasons |= dict.fromkeys(names, refusal.reason)
+            # Where something else is tried in its place, the first reason is the one to tell.
+            self.reasons = dict.fromkeys(names, refusal.reason) | self.reasons
             return None
 
     def say(self, name: str, value: Any, reason: Reason) -> None:
@@ -189,7 +191,7 @@ def _gaps(work: _Work) -> None:
         part is not None for part in parts
     ) else None  # fmt: skip
     if levers is None:
-        work.figures["gap_total"] = None
+        work.figures |= dict.fromkeys(("gap_total", "volume_below_count", "quality_below_count"))
         work.reasons.setdefault("gap_total", Reason("no_peers"))
     else:
         for name in names:
@@ -200,6 +202,14 @@ def _gaps(work: _Work) -> None:
         work.frames |= {"levers": levers, "gaps": table}
         main = table[table["basis"] == table["basis"].min()]  # invoiced, where there is a choice
         work.figures["gap_total"] = float(main["gap"].clip(upper=0).sum()) / work.years
+        plane = gaps.volume_quality(levers)
+        work.frames["volume_quality"] = plane
+        for figure in ("volume_index", "quality_index"):
+            below = None if plane is None else (plane[figure] < 1).sum()
+            work.say(figure.replace("index", "below_count"), below, Reason("no_visit"))
+    if work.frames.get("volume_quality") is None:
+        unseen = work.unlogged or Reason("no_visit" if levers is not None else "no_peers")
+        work.reasons |= dict.fromkeys(("volume_quality", "volume_below_count", "quality_below_count"), unseen)
     if sold is not None and dataset.sales_basis == "invoiced":
         work.frames["company_gap"] = work.attempt(("company_gap",), lambda: gaps.company(dataset, work.team, sold, th))
     else:
@@ -216,9 +226,9 @@ def _visits(work: _Work) -> None:
     """The frames visit_costs and segments; visits, what one costs and brings, the order that pays for it."""
     dataset = work.dataset
     names = ("visits", "revenue_per_visit", "margin_per_visit", "visit_cost", "break_even_order", "visits_per_order")
-    if not dataset.has("activities"):
+    if work.unlogged:
         work.figures |= dict.fromkeys(names)
-        work.reasons |= dict.fromkeys((*names, "visit_costs", "segments", "segment_bars"), absent("activities"))
+        work.reasons |= dict.fromkeys((*names, "visit_costs", "segments", "segment_bars"), work.unlogged)
         return
     by_rep = gaps.visit_months(dataset, dataset.window).groupby("rep_id")["visits"].sum()
     total = int(by_rep.sum())
@@ -251,7 +261,11 @@ def _visits(work: _Work) -> None:
 
 
 def _time(work: _Work) -> None:
-    table = work.attempt(("time_use", "face_to_face_share"), lambda: clock.time_use(work.dataset, work.team))
+    if work.unlogged:
+        work.reasons["time_use"] = work.unlogged
+        table = None
+    else:
+        table = work.attempt(("time_use",), lambda: clock.time_use(work.dataset, work.team))
     work.frames["time_use"] = table
     field = work.team.index[~work.team["is_silent"] & (work.team["role"] != costs.INSIDE)]
     for figure, use in (("face_to_face_share", "face_to_face"), ("internal_share", "internal"),

@@ -28,6 +28,8 @@ from salespilot.periods import worked_days
 ADDITIVE = ("giant_orders", "credit_notes")
 STEERED = ("visits_per_day", "orders_per_visit", "orders_per_day", "average_order", "deals_per_day", "win_rate")
 """Levers that somebody may act on; days of presence and the portfolio handed over are nobody's fault."""
+QUADRANTS = (("visits_per_day", "orders_per_visit", "average_order"), ("deals_per_day", "win_rate", "average_won"))
+"""The lever of volume, then those of quality: of invoices and of deals."""
 
 
 def revenue_months(dataset: Dataset, window: Window, classes: pd.Series, thresholds: Thresholds) -> pd.DataFrame:
@@ -152,11 +154,7 @@ def _closed(dataset: Dataset) -> pd.DataFrame:
     table["won_value"] = table["amount"].fillna(0.0) * table["won"]
     keys = ["rep_id", "customer_id", "month_index", "segment"]
     counts = table.groupby(keys, dropna=False)[["closed", "won", "won_value"]].sum().reset_index()
-    parts = [
-        sales.credited(dataset, own.drop(columns="segment"), ["closed", "won", "won_value"]).assign(segment=segment)
-        for segment, own in counts.groupby("segment")
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return sales.credited(dataset, counts, ["closed", "won", "won_value"], by=("segment",))
 
 
 def _expected(mix: pd.DataFrame, peers: pd.Index, over: str, under: str, by: str) -> pd.Series:
@@ -300,6 +298,21 @@ def summary(levers: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     table["is_signal"] = table["is_signal"].fillna(False).astype(bool) & weighs
     table["lever"] = table["lever"].astype(object).where(table["lever"].notna(), "none")
     return table.sort_values(["basis", "gap", "rep_id"], ignore_index=True)
+
+
+def volume_quality(levers: pd.DataFrame) -> pd.DataFrame | None:
+    """One row a salesperson: ``volume_index``, actions a day worked over the peers', and ``quality_index``, what each
+    brings over what it brings the peers at an equal portfolio; of visits and invoices where known, else of deals."""
+    values = levers.assign(ratio=levers["value"] / levers["reference"].where(levers["reference"] != 0))
+    for volume, *quality in QUADRANTS:
+        own = values[values["lever"].isin([volume, *quality, "portfolio"])]
+        table = own.pivot_table("ratio", ["basis", "rep_id", "name"], "lever").reset_index()
+        if {volume, *quality} <= set(table):
+            table = table.dropna(subset=[volume, *quality]).sort_values("name", ignore_index=True)
+            index = table[quality].prod(axis=1) / table["portfolio"]
+            table = table.assign(volume_index=table[volume], quality_index=index)
+            return table[["rep_id", "name", "volume_index", "quality_index"]]
+    return None
 
 
 def company(dataset: Dataset, team: pd.DataFrame, months: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:

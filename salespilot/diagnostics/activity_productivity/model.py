@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -70,6 +71,7 @@ class Result:
     ``limits``         the rows of ``rep_steps`` at the step with most to win, where people can be compared
     ``gaps``           one row a salesperson and way of counting: revenue, peers, gap, first lever
     ``levers``         one row a salesperson and lever: contribution to the gap, in money; they sum to it
+    ``volume_quality`` one row a salesperson: actions a day, and what each brings, over the peers'
     ``company_gap``    from the previous period to this one, lever by lever
     ``velocity``       opportunities, win rate, value won and cycle, now and before
     ``velocity_gap``   what each of them brings to the change in velocity
@@ -92,6 +94,7 @@ class Result:
     limits: pd.DataFrame | None = None
     gaps: pd.DataFrame | None = None
     levers: pd.DataFrame | None = None
+    volume_quality: pd.DataFrame | None = None
     company_gap: pd.DataFrame | None = None
     velocity: pd.DataFrame | None = None
     velocity_gap: pd.DataFrame | None = None
@@ -100,6 +103,10 @@ class Result:
     segments: pd.DataFrame | None = None
     time_use: pd.DataFrame | None = None
     plan: pd.DataFrame | None = None
+    quadrant = MappingProxyType(
+        {"x": "volume_index", "y": "quality_index", "x_cuts": {"": 1.0}, "y_cuts": {"": 1.0}, "log": False,
+         "corners": ("fewer_better", "more_better", "fewer_poorer", "more_poorer")}
+    )  # fmt: skip
     key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
 
@@ -116,9 +123,28 @@ class Result:
         return own.sort_values(["gap", "rep_id"], kind="stable")
 
     @property
-    def rate_columns(self) -> tuple[str, ...]:
-        """The columns of ``rep_rates`` that a page shows."""
-        return ("name", *(s for s in STEPS if self.rep_rates is not None and s in self.rep_rates), "exclusion")
+    def retired(self) -> pd.DataFrame | None:
+        """The indicators to replace or to drop, and why."""
+        if self.indicators is None:
+            return None
+        columns = ["indicator", "decision", "why", "redundant_with", "steerable_share", "replacement"]
+        return self.indicators.loc[self.indicators["decision"].isin(["replace", "drop"]), columns]
+
+    @property
+    def rep_funnels(self) -> pd.DataFrame | None:
+        """The steps of those who are compared, by name: what starts each (``basis``), how many a day, at which rate."""
+        if self.rep_steps is None or self.chain is None:
+            return None
+        basis = self.chain.set_index("step")["basis"]
+        free = self.people.loc[self.people["exclusion"].isna(), "rep_id"]
+        own = self.rep_steps[self.rep_steps["rep_id"].isin(free) & self.rep_steps["starts_per_day"].notna()]
+        own = own.assign(basis=own["step"].map(basis)).sort_values("name", kind="stable")
+        return None if own.empty else own
+
+    @property
+    def uncompared(self) -> pd.DataFrame:
+        """Who is shown without being compared, and why: name, role, exclusion."""
+        return self.people.loc[self.people["exclusion"].notna(), ["name", "role", "exclusion"]].sort_values("name")
 
     @property
     def segment_bars(self) -> pd.DataFrame | None:

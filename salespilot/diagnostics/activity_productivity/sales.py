@@ -52,11 +52,11 @@ def credits(dataset: Dataset, window: Window) -> pd.DataFrame:
     )
 
 
-def credited(dataset: Dataset, frame: pd.DataFrame, sums: list[str]) -> pd.DataFrame:
-    """The ``sums`` of rows by rep_id, customer_id and month_index, given to whoever the customer was with that month.
+def credited(dataset: Dataset, frame: pd.DataFrame, sums: list[str], by: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The ``sums`` of rows by rep_id, customer_id, month_index and ``by``, given to whoever the customer was with then.
 
     A customer shared between several (``split_share``) is split between them, whoever was booked; else the row goes to
-    the salesperson booked, else to the owner at the time. Returns rep_id, customer_id, month_index and the sums.
+    the salesperson booked, else to the owner at the time. Returns rep_id, customer_id, month_index, ``by``, the sums.
     """
     held = _held(dataset, frame)
     is_shared = held.groupby(["customer_id", "month_index"])["rep_id"].transform("size") > 1
@@ -69,7 +69,7 @@ def credited(dataset: Dataset, frame: pd.DataFrame, sums: list[str]) -> pd.DataF
     share = split["share"].fillna(1.0)
     for column in sums:
         split[column] = split[column] * share
-    return split.groupby(["rep_id", *keys], dropna=False)[sums].sum().reset_index()
+    return split.groupby(["rep_id", *keys, *by], dropna=False)[sums].sum().reset_index()
 
 
 def _held(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:

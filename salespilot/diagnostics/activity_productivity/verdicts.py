@@ -149,7 +149,9 @@ def _indicators(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     counts = result.indicators["decision"].value_counts()
     idle = int(counts.get("drop", 0) + counts.get("replace", 0))
-    if idle >= LEAST_IDLE and idle * 3 >= len(result.indicators):
+    hours = result.key_figures.get("kpi_hours")
+    # Results alone cost nothing to collect: each is told on its own below.
+    if hours and idle >= LEAST_IDLE and idle * 3 >= len(result.indicators):
         waste = float(result.indicators.loc[result.indicators["decision"] == "drop", "cost_to_collect"].sum())
         yield Finding(
             NAME, "T02-R7", "dashboard", Severity.ALERT, "company", "all", stake=waste or None, stake_kind="cost",
@@ -157,7 +159,7 @@ def _indicators(result: Result, th: Thresholds) -> Iterator[Finding]:
             values={
                 "n": len(result.indicators), "idle": idle, "drop": int(counts.get("drop", 0)),
                 "replace": int(counts.get("replace", 0)), "keep": int(counts.get("keep", 0)),
-                "trial": int(counts.get("trial", 0)), "hours": result.key_figures.get("kpi_hours"),
+                "trial": int(counts.get("trial", 0)), "hours": hours,
             },
         )  # fmt: skip
     for row in result.indicators.to_dict("records"):

@@ -127,6 +127,7 @@ def _sizes(dataset: Dataset, frame: pd.DataFrame, team: pd.DataFrame, reasons: d
         "fte": float(team["fte"].sum()),
         "rep_count": len(team),
         "is_separating": int(frame["is_separating"].all()),
+        "has_policy": int(dataset.has("coverage_policy")),
         "assumed_capacity_count": int((~team["has_capacity"]).sum()),
         "account_count": int((~frame["is_reserve"]).sum()),
         "reserve_count": int(frame["is_reserve"].sum()),
@@ -231,11 +232,19 @@ def _attribute(
     rooted = len(able) > 0 and bool(homes.loc[able.index, "lat"].notna().all())
     has_travel = bool(visited.any() and placed.sum() >= PLACED_SHARE * visited.sum() and rooted)
     if not has_travel:
-        hidden = [*(f"{name}_travel_km" for name in SCENARIOS), *(f"proximity_{m}" for m in MEASURES), "map"]
+        hidden = [
+            *(f"{name}_travel_km" for name in SCENARIOS),
+            *(f"proximity_{m}" for m in MEASURES),
+            "map",
+            "travel_before",
+            "travel_after",
+        ]
         reasons |= dict.fromkeys(hidden, Reason("no_placement"))
     why = _obstacle(frame, able)
     if why is not None:
-        reasons |= dict.fromkeys([*ATTRIBUTED, "map", *(key for key in figures if key.startswith(SCENARIOS))], why)
+        reasons |= dict.fromkeys(
+            [*ATTRIBUTED, "map", "balance", *(key for key in figures if key.startswith(SCENARIOS))], why
+        )
         return parameters.scenario
     near = np.where(np.isnan(km), 0.0, km)[:, team.index.get_indexer(able.index)]
     frame["is_locked"] |= frame.index.isin(parameters.locks)
@@ -258,6 +267,10 @@ def _attribute(
         chosen, thresholds,
     )  # fmt: skip
     figures |= _said(given, summary, table, chosen, thresholds)
+    figures |= {"balanced_before": _balanced(loads, "current", given.band)}
+    figures |= {"balanced_after": _balanced(loads, chosen, given.band)}
+    if figures["balanced_after"] is None:
+        reasons |= dict.fromkeys(["balance", "balanced_before", "balanced_after"], Reason("unknown_potential"))
     if parameters.rep:
         is_shown = (table["from_id"] == parameters.rep) | (table["to_id"] == parameters.rep)
         table = table[is_shown].reset_index(drop=True)
@@ -284,6 +297,12 @@ def _obstacle(frame: pd.DataFrame, able: pd.DataFrame) -> Reason | None:
 
 def _number(value: float) -> float | None:
     return None if pd.isna(value) else float(value)
+
+
+def _balanced(loads: pd.DataFrame, scenario: str, band: float) -> int | None:
+    """How many portfolios are within the band in load and potential; None where potential is not known."""
+    away = (loads.loc[loads["scenario"] == scenario, ["load_index", "potential_index"]] - 1).abs()
+    return None if away["potential_index"].isna().all() else int((away <= band + 1e-6).all(axis=1).sum())
 
 
 def _said(

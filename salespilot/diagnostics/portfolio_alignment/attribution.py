@@ -33,7 +33,7 @@ from salespilot.diagnostics.portfolio_alignment.search import Balance, excess, s
 
 EXACT_PAIRS = 800
 """Pairs of unit and salesperson up to which the optimum is proven by branch and bound."""
-EXACT_NODES = 100_000
+EXACT_NODES = 10_000
 KERNEL_UNITS = 40
 KERNEL_COLUMNS = 5
 KERNEL_NODES = 5
@@ -76,9 +76,9 @@ def solve(
     """The best attribution found, and how good it is proven to be.
 
     ``cost``: (n, m), infinite where the pair is forbidden. ``start``: an attribution to set out from as well (warm
-    start): the answer is never worse. ``is_quick`` rounds the relaxation without branch and bound. Where a hard band
-    cannot hold, the answer minimises what lies outside it and ``is_feasible`` is False. Raises ValueError when a unit
-    may go to nobody.
+    start): the answer is never worse. ``is_quick`` rounds the relaxation without branch and bound, whatever the
+    size. Where a hard band cannot hold, the answer minimises what lies outside it and ``is_feasible`` is False. Raises
+    ValueError when a unit may go to nobody.
     """
     nowhere = ~np.isfinite(cost).any(axis=1)
     if nowhere.any():
@@ -86,7 +86,7 @@ def solve(
     if len(cost) == 0:
         return Solution(np.zeros(0, dtype=int), 0.0, 0.0, True)
     soft = [_priced(balance, cost) for balance in balances]
-    if cost.size <= exact_pairs:
+    if cost.size <= exact_pairs and not is_quick:
         owner, bound = _exact(cost, balances)
         if owner is not None:
             return Solution(owner, value(cost, balances, owner), bound, True)
@@ -194,7 +194,7 @@ def smallest_band(
             LinearConstraint(above, -np.inf, 1),
             LinearConstraint(below, 1, np.inf),
         ],
-        options={"node_limit": EXACT_NODES // 10},
+        options={"node_limit": EXACT_NODES},
     )
     if answer.x is None or answer.fun >= found:
         return found, owner

@@ -149,12 +149,42 @@ class Result:
         "name", "cell", "net_revenue", "from_name", "to_name", "move_reason", "km_saved", "wave", "same_sector_count",
     )  # fmt: skip
     SHARED: ClassVar = ("name", "account_count", "rep_count", "net_revenue", "main_name", "main_share")
+    SERVED: ClassVar = (
+        "operating_segment", "service_mode", "account_count", "net_revenue", "headroom", "hours_needed",
+        "revenue_share", "hours_share",
+    )  # fmt: skip
     DATED: ClassVar = ("due_date", "handover_step", "name", "from_name", "owner_name", "hours", "wave")
 
     @property
     def zone(self) -> tuple[float, float]:
         """The load indices between which a portfolio is balanced."""
         return 1 - self.band, 1 + self.band
+
+    @property
+    def balance(self) -> pd.DataFrame | None:
+        """Load and potential of each portfolio, now and in the chosen scenario: name (now only), moment (now, after),
+        load_index, potential_index; the farthest from the target first. None where potential is not known."""
+        if self.portfolios is None or self.portfolios["potential_index"].isna().all():
+            return None
+        measures = ["load_index", "potential_index"]
+        now = self.portfolios[["name", *measures]].assign(moment="now")
+        after = self.portfolios[[f"{one}_after" for one in measures]].set_axis(measures, axis=1)
+        far = (now[measures] - 1).abs().max(axis=1)
+        return pd.concat([now.loc[far.sort_values(ascending=False).index], after.assign(moment="after")])
+
+    @property
+    def square(self) -> dict[str, object]:
+        """How ``balance`` is drawn: the limits of the band on both scales."""
+        edges = {"": 1 - self.band, " ": 1 + self.band}
+        scales = {"x": "load_index", "y": "potential_index", "x_cuts": edges, "y_cuts": edges, "log": False}
+        return scales | {"colour": "moment", "colour_order": ("now", "after")}
+
+    @property
+    def promises(self) -> pd.DataFrame:
+        """One row a segment and channel: operating_segment, channel, contacts_per_account (a year)."""
+        channels = {"f2f_per_year": "face_to_face", "remote_per_year": "remote"}
+        table = self.segments.melt("operating_segment", list(channels), "channel", "contacts_per_account")
+        return table.assign(channel=table["channel"].map(channels))
 
     @property
     def ground(self) -> pd.DataFrame:

@@ -38,20 +38,23 @@ def _capacity(result: Result, th: Thresholds) -> Iterator[Finding]:
     if load is None or needed is None or not capacity or result.relief is None:
         return
     steps = result.relief.set_index("relief_step")
-    hourly = figures["hourly_cost"]
+    is_told = bool(figures["has_policy"])  # nobody is hired or let go on a policy that is not the client's
+    hourly = figures["hourly_cost"] if is_told else None
     values = {"load": load, "needed": needed, "capacity": capacity, "reps": figures["rep_count"]}
+    values |= {"assumed": figures["assumed_capacity_count"]}
     if load > th.load_high:
         values |= {"missing": needed - capacity, "halved": int(steps["account_count"]["halve_visits"])}
         values |= {"freed": float(steps["hours"][["halve_visits", "remote"]].sum())}
         values |= {"fte": (needed - capacity) * (figures["fte"] or 0) / capacity, "left": steps["people"]["hire"]}
         yield Finding(
-            NAME, "T03-R1", "overload", Severity.ALERT, "company", "all", stake_kind="cost",
+            NAME, "T03-R1", "overload" if is_told else "load_assumed", Severity.ALERT if is_told else Severity.WATCH,
+            "company", "all", stake_kind="cost",
             stake=None if hourly is None else hourly * (needed - capacity), lead_days=th.lead_days, values=values,
         )  # fmt: skip
     elif load < th.load_low:
         values |= {"spare": capacity - needed, "used": float(steps["hours"]["raise_visits"])}
         values |= {"n": int(steps["account_count"]["raise_visits"]), "fte": float(steps["people"]["vacant_posts"])}
-        code = "spare_hours" if values["n"] else "spare_posts"
+        code = "load_assumed" if not is_told else "spare_hours" if values["n"] else "spare_posts"
         yield Finding(
             NAME, "T03-R2", code, Severity.WATCH, "company", "all", stake_kind="cost",
             stake=None if hourly is None else hourly * (capacity - needed), lead_days=th.lead_days, values=values,

@@ -56,6 +56,23 @@ def clashes(dataset: Dataset, contest: Contest, others: Sequence[Contest], sold:
     return frame.assign(date=pd.to_datetime(frame["date"]), share=frame["share"].astype(float))
 
 
+def season(sold: Ledger, known: Sequence[Contest]) -> pd.DataFrame:
+    """One row a month of the last years and of the contests: year, calendar_month (m01 to m12), pace_index (sales a
+    working day over the mean of the months shown; missing for months not whole or to come), has_contest.
+    """
+    end = max([sold.last, *(contest.end for contest in known)])
+    months = pd.period_range(max(sold.first, sold.last - 3 * 365 * DAY), end, freq="M")
+    frame = pd.DataFrame({"year": months.year, "calendar_month": [f"m{month:02d}" for month in months.month]})
+    spans = [(month.start_time.date(), month.end_time.date()) for month in months]
+    pace = pd.Series([_pace(sold, *span) if sold.holds(*span) else np.nan for span in spans], dtype=float)
+    frame["pace_index"] = pace / pace.mean() if pace.mean() > 0 else np.nan
+    frame["has_contest"] = [any(contest.overlap(*span) for contest in known) for span in spans]
+    order = frame["calendar_month"].drop_duplicates().sort_values()  # the columns come in the order of the year
+    blank = pd.DataFrame({"year": months.year.min(), "calendar_month": order, "has_contest": False})
+    whole = pd.concat([frame, blank]).drop_duplicates(["year", "calendar_month"])
+    return whole.sort_values(["year", "calendar_month"], ignore_index=True)
+
+
 def _inside(days: pd.Series, contest: Contest) -> pd.Series:
     return (days >= pd.Timestamp(contest.start)) & (days <= pd.Timestamp(contest.end))
 

@@ -119,19 +119,21 @@ def _launch(dataset: Dataset, subject: Contest, known: list[Contest], th: Thresh
     sold = portfolios(dataset, subject, subject.metric)
     if sold is not None:
         report.frames["clashes"] = calendar_meets.clashes(dataset, subject, rivals, sold)
+        report.frames["season"] = calendar_meets.season(sold, [*rivals, subject])
         report.frames["capture"] = calendar_meets.capture(dataset, subject, sold, th)
         report.figures["unnamed_share"] = sold.unnamed
-    report.lack(("clashes", "capture"), Reason("no_sales"))
+    report.lack(("clashes", "season", "capture"), Reason("no_sales"))
     if sold is None or not sold.people:
         report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_salesperson"))
         return None
     people = participants(dataset, subject, sold)
+    if sold.first > subject.start - LEAST_HISTORY:
+        if len(people) > 1:
+            report.figures |= {"participants": len(people), "winners": winner_count(subject, len(people), th)}
+        report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_sales_before"))
+        return None
     if len(people) < 2:
         report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("too_few_people", {"n": len(people)}))
-        return None
-    if sold.first > subject.start - LEAST_HISTORY:
-        report.figures |= {"participants": len(people), "winners": winner_count(subject, len(people), th)}
-        report.lack((*BEFORE, *LAUNCH_FIGURES), Reason("no_sales_before"))
         return None
     started = launch(dataset, subject, people, sold, rivals, th)
     report.figures |= started.figures
@@ -167,10 +169,8 @@ def _cost(dataset: Dataset, subject: Contest, started: Launch | None, th: Thresh
     if started is not None and len(started.lifts) >= th.min_ranking:
         report.figures["usual_lift"] = float(np.quantile(started.lifts, th.lift_quantile))
     report.lack(("full_cost", "cost"), Reason("no_cost"))
-    report.lack(
-        ("needed_revenue", "break_even_lift", "break_even", "highest_cost"),
-        Reason("no_margin" if margin is None else "no_cost"),
-    )
+    unknown = Reason("no_margin") if margin is None else report.reasons.get("baseline_total", Reason("no_cost"))
+    report.lack(("needed_revenue", "break_even_lift", "break_even", "highest_cost"), unknown)
     report.lack(("usual_lift",), Reason("no_two_years"))
 
 

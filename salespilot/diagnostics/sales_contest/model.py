@@ -83,6 +83,7 @@ class Result:
     ``cost``          one row a part of the full cost
     ``break_even``    one row a lift: margin gained, full cost
     ``clashes``       one row a thing of the calendar that meets the contest
+    ``season``        one row a month: sales a working day over the mean, and whether a contest runs
     ``capture``       one row a figure that the score rests on: is it well kept?
     ``race``          one row a week and person shown: cumulated score (the first places and one's own, never more)
     ``standings``     one row a place shown, likewise; ``podium``: those of the last contest over
@@ -104,6 +105,7 @@ class Result:
     cost: pd.DataFrame | None = None
     break_even: pd.DataFrame | None = None
     clashes: pd.DataFrame | None = None
+    season: pd.DataFrame | None = None
     capture: pd.DataFrame | None = None
     race: pd.DataFrame | None = None
     standings: pd.DataFrame | None = None
@@ -125,6 +127,7 @@ class Result:
         "effect_probability", "top_seller_prizes",
     )  # fmt: skip
     phase_columns = ("contest_phase", "start_date", "end_date", "sold", "expected", "difference", "lift")
+    months = MappingProxyType({"x": "calendar_month", "y": "year", "value": "pace_index", "framed": "has_contest"})
     bounds = MappingProxyType({"y": "sold", "expected": "expected", "low": "expected_low", "high": "expected_high"})
 
     key_figures: Mapping[str, Value] = field(default_factory=dict)
