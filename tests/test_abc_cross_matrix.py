@@ -227,6 +227,14 @@ def test_revenue_alone_when_no_potential_is_known():
     assert made.classes["headroom"].isna().all()
     assert made.cells["headroom"].isna().all()
     assert {f.code for f in matrix.findings(made)} == {"no_potential"}
+    cuts = made.axes.set_index("axis")[["mode", "first_cut", "second_cut"]]
+    assert cuts.loc["revenue"].notna().all()
+    assert cuts.loc["potential"].isna().all()
+
+
+def test_the_largest_net_creditor_comes_first():
+    made = result({"a": 900.0, "b": 100.0, "less": -20.0, "more": -300.0})
+    assert made.outside["customer_id"].tolist() == ["more", "less"]
 
 
 def test_peer_estimates_are_labelled_and_qualified_first():

@@ -82,7 +82,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         cells=cells,
         classes=matrix.by_class(cells),
         segments=matrix.by_segment(inside),
-        outside=_listed(outside),
+        outside=_listed(outside).sort_values("net_revenue", kind="stable", ignore_index=True),
         bridge=steps,
         axes=axes,
         **frames,

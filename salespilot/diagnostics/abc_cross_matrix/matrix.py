@@ -119,9 +119,9 @@ def _cut_offs(values: pd.Series, classes: pd.Series) -> tuple[float, float]:
 def axes(place: Placed, conventions: Conventions) -> pd.DataFrame:
     """One row an axis: axis, mode, is_fallback (one value above 80 %), is_separating, first_cut and second_cut.
 
-    The mode is missing on an axis where nobody has a value.
+    The mode and the cuts are missing on an axis where nobody has a value.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for axis, column, made in (
         ("revenue", "revenue_a_year", place.revenue),
         ("potential", "potential_accessible", place.potential),
@@ -131,7 +131,7 @@ def axes(place: Placed, conventions: Conventions) -> pd.DataFrame:
         upper, lower = conventions.abc_a_band, conventions.abc_b_band
         if made.mode != "bands":
             upper, lower = _cut_offs(values, made.frame["abc_class"][values.index])
-        mode = made.mode if len(values) else None
+        mode, upper, lower = (made.mode, upper, lower) if len(values) else (None, np.nan, np.nan)
         rows.append((axis, mode, made.mode != conventions.abc_mode, made.is_separating, upper, lower))
     columns = ["axis", "mode", "is_fallback", "is_separating", "first_cut", "second_cut"]
     return pd.DataFrame(rows, columns=columns)

@@ -67,7 +67,7 @@ class Result:
     ``cells``            one row a cell (16): customers, revenue, headroom, visits, shares
     ``classes``          one row a revenue class: the rows of the matrix
     ``segments``         one row a segment
-    ``outside``          one row a customer with more credits than purchases (class N): out of the matrix
+    ``outside``          one row a customer credited for more than it bought (class N), the most credited first
     ``bridge``           from the matrix to total net revenue: cells, net credits, unattributed lines
     ``axes``             one row an axis: mode in force, cut-offs in money, whether classes separate
     ``headroom_curve``   cumulated headroom by rank (Pareto)
