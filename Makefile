@@ -20,6 +20,7 @@ lint: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/reports.py
 
 docs: $(VENV)/ready
 	$(BIN)/python -m docs.generate

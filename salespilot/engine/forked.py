@@ -125,6 +125,8 @@ class Zygote:
         """End it and all its kernels."""
         if self.owner == os.getpid():
             self._link.close()
+            if not self.has_forked:  # it may be in the middle of its imports
+                self.process.kill()
             self.process.wait()
 
 

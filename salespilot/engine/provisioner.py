@@ -32,6 +32,7 @@ class Provisioner(LocalProvisioner):
             if process:
                 self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, folder
                 return self.connection_info
+            self.log.info("No kernel can be forked here: a plain one is started, which takes about a second more.")
         return await super().launch_kernel(cmd, **kwargs)
 
     async def wait(self) -> int | None:

@@ -71,5 +71,5 @@ def execute(
         raise ExecutionError(f"the kernel died or did not start: {error}") from error
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise ExecutionError(f"{target.name} cannot be written: {os.strerror(error.errno or errno.EIO)}") from error
+        raise ExecutionError(f"{error.filename or target.name}: {os.strerror(error.errno or errno.EIO)}") from error
     return target
