@@ -297,3 +297,7 @@ def _executor(scheduler: str | None) -> Iterator[Executor | None]:
         raise RunError(f"no Dask scheduler answers at {scheduler}") from error
     with cluster:
         yield cluster.get_executor(pure=False, retries=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,7 +92,9 @@ def test_ctrl_c_stops_at_once_and_the_next_run_goes_on_from_there(client):
     notebook(client, "quick", "print('fini')")
     notebook(client, "slow", f"import time, pathlib\npathlib.Path({str(client / 'begun')!r}).touch()\ntime.sleep(600)")
     process = started(client, "quick", "slow", "--json")
-    assert waited(lambda: "quick.html" in lying(client) and (client / "begun").exists())
+    assert process.stdout is not None
+    assert next(line for line in process.stdout if json.loads(line)["event"] == "document")
+    assert waited((client / "begun").exists)
     kernels = psutil.Process(process.pid).children(recursive=True)
     assert kernels
     begun = time.monotonic()
