@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +40,25 @@ TELLING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def install(connection: Any, client: Client) -> dict[str, str]:
+def hidden_kinds(client: Client | None) -> dict[str, str]:
+    """The kinds hidden by the client's settings: kind -> "alias"."""
+    return {kind: mode for kind, mode in client.privacy.items() if mode == "alias"} if client else {}
+
+
+def install(connection: Any, client: Client, remote: Collection[str] = ()) -> dict[str, str]:
     """Create ``alias_<kind>`` (id, alias) for each kind hidden by the client's settings.
 
-    Returns kind -> "alias"; writes new aliases to ``CLIENT/aliases.xlsx``.
+    Of a ``remote`` table the codes are read in ``export_parties_<table>``. Returns kind -> "alias"; writes new aliases
+    to ``CLIENT/aliases.xlsx``.
     """
-    hidden = {kind: mode for kind, mode in client.privacy.items() if mode == "alias"}
+    hidden = hidden_kinds(client)
     if not hidden:
         return {}
     path = client.folder / "aliases.xlsx"
     known = _read(path)
     for kind in hidden:
         union = " union ".join(
-            f"select cast({column} as varchar) as id from export_{table}"
+            f"select cast({column} as varchar) as id from export_{'parties_' if table in remote else ''}{table}"
             for table, spec in TABLES.items()
             for column in CODES[kind]
             if column in spec.column_names
@@ -78,10 +84,13 @@ def codes(client: Client) -> dict[str, str]:
     return {alias: code for given in known.values() for code, alias in given.items()}
 
 
-def masked(table: str, hidden: Mapping[str, str]) -> str:
-    """SQL of a table with the codes and names of the hidden kinds replaced, and telling free text removed."""
+def masked(table: str, hidden: Mapping[str, str], origin: str = "", columns: Collection[str] = ()) -> str:
+    """SQL of a table with the codes and names of the hidden kinds replaced, and telling free text removed.
+
+    Read from ``export_<table>``, or from an ``origin`` that has these of its ``columns``.
+    """
     replaced: dict[str, str] = {}
-    columns = TABLES[table].column_names
+    origin, columns = origin or f"export_{table}", columns or TABLES[table].column_names
     for kind in hidden:
         alias = f"(select alias from alias_{kind} where id = t.{{}})"
         for column in CODES[kind]:
@@ -90,7 +99,8 @@ def masked(table: str, hidden: Mapping[str, str]) -> str:
         for column in NAMES[kind].get(table, ()):
             replaced[column] = alias.format(TABLES[table].key[0])
         for column in TELLING[kind].get(table, ()):
-            replaced[column] = "null"
+            if column in columns:
+                replaced[column] = "null"
     if "reps" in hidden and "entity_id" in columns:
         replaced["entity_id"] = (
             "case when entity_level = 'rep' "
@@ -102,11 +112,11 @@ def masked(table: str, hidden: Mapping[str, str]) -> str:
                 f"case when field = 'owner' then (select alias from alias_reps where id = t.{column}) else {column} end"
             )
     if not replaced:
-        return f"select * from export_{table}"
+        return f"select * from {origin}"
     swaps = ", ".join(
         f"cast({expression} as {TABLES[table][column].sql_type}) as {column}" for column, expression in replaced.items()
     )
-    return f"select * replace ({swaps}) from export_{table} t"
+    return f"select * replace ({swaps}) from {origin} t"
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

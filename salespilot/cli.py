@@ -163,6 +163,20 @@ def run(
     _run(client, names, jobs=jobs, how=how, **common, formats=wanted, parameters=parameters)
 
 
+@main.command()
+@click.argument("client", type=click.Path(path_type=Path))
+@_plain_errors
+def load(client: Path) -> None:
+    """Write the large tables of CLIENT's exports to the engine that its client.toml names."""
+    from salespilot import engines
+    from salespilot.client import load as read_settings
+    from salespilot.intake import read
+
+    settings = read_settings(client)
+    for name in engines.load(settings, read(settings)):
+        click.echo(f"{name} loaded")
+
+
 @main.command("list")
 @click.option("--language", type=click.Choice(["fr", "en"]), default="en", show_default=True)
 def list_reports(language: str) -> None:

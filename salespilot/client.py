@@ -72,6 +72,26 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """``[engine]``: where the large standard tables live when that is not on this machine.
+
+    ``url``     of a database that Ibis knows (``postgresql://...``) or of a Spark master (``local[4]``,
+                ``spark://host:7077``, ``yarn``); its ``${NAME}`` come from the environment.
+    ``schema``  the database schema, or the Spark catalog's database, that holds the tables.
+    ``folder``  for Spark, in place of ``schema``: the folder that holds them as Parquet.
+    """
+
+    url: str
+    schema: str | None = None
+    folder: str | None = None
+
+    @property
+    def is_spark(self) -> bool:
+        """Whether the url is that of a Spark master."""
+        return re.match(r"local\b|yarn$|spark://|k8s://", self.url) is not None
+
+
+@dataclass(frozen=True)
 class Brand:
     """The consultant's mark on the reports: two colours, a logo, a firm, an author, a mention."""
 
@@ -97,6 +117,7 @@ class Client:
     max_rejected_share: float = 0.02
     first_fiscal_month: int = 1
     sources: tuple[Source, ...] = ()
+    engine: Engine | None = None
     control: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     conventions: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -210,12 +231,25 @@ def _client(folder: Path, top: _Reader) -> Client:
         max_rejected_share=float(top.within("max_rejected_share", 0, 1, 0.02)),
         first_fiscal_month=top.within("first_fiscal_month", 1, 12, 1, int),
         sources=tuple(_source(_Reader(top.path, entry, f"[[source]] {n}")) for n, entry in enumerate(entries, 1)),
+        engine=_engine(top.table("engine")) if "engine" in top.values else None,
         control=_control(top.table("control")),
         conventions=dict(conventions.values),
         thresholds={name: dict(thresholds.get(name, dict)) for name in thresholds.values},
         privacy={key: privacy.get(key, str, "names", ("names", "alias")) for key in ("reps", "customers")},
         brand=_brand(folder, top.table("brand")),
     )
+
+
+def _engine(table: _Reader) -> Engine:
+    table.only(f.name for f in fields(Engine))
+    found = Engine(table.get("url", str, ""), table.get("schema", str), table.get("folder", str))
+    if not found.url:
+        raise table.fail("url", "is missing: postgresql://USER:${NAME}@HOST/DATABASE, or a Spark master like local[4]")
+    if re.search(r"://[^/@:]*:(?!\$\{\w+\}@)[^@]*@", found.url):
+        raise table.fail("url", "write the password as ${NAME}: it comes from the environment variable NAME")
+    if found.folder and (found.schema or not found.is_spark):
+        raise table.fail("folder", "is for Spark, in place of schema: a database holds its tables in a schema")
+    return found
 
 
 def _control(table: _Reader) -> dict[str, dict[int, float]]:

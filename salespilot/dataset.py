@@ -7,6 +7,7 @@ without either a deal closed later is open and its stage and amount are unknown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -18,9 +19,10 @@ import duckdb
 import narwhals as nw
 import pandas as pd
 
-from salespilot import aliases, views
+from salespilot import aliases, engines, views
 from salespilot.client import Client, load
 from salespilot.conventions import Conventions, SettingError, settings
+from salespilot.engines import Remote
 from salespilot.intake import SNAPSHOT, Intake, Issue, read, register
 from salespilot.marts import MARTS
 from salespilot.tables import TABLES
@@ -91,6 +93,7 @@ class Dataset:
     _sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _connection: Any = field(default=None, repr=False, compare=False)
     _frames: dict[object, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    _fetched: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def from_frames(
@@ -112,14 +115,17 @@ class Dataset:
         """Whether the client exported this table with at least one row known at ``as_of``."""
         if table == "sales_lines" and self.sales_basis == "won_deals":
             return True
-        return table in self.exported and self._count(table) > 0
+        known = f"parties_{table}" if table in self._remotes else table
+        return table in self.exported and not self._asked(f"select 1 from {known} limit 1").empty
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of a table that the exports give."""
         return self.exported.get(table, ())
 
-    def _count(self, table: str) -> int:
-        return int(_scalar(self._connection.cursor(), f"select count(*) from {table}"))
+    @cached_property
+    def _remotes(self) -> dict[str, Remote]:
+        """The tables that live on an engine."""
+        return {name: source for name, source in self._sources.items() if isinstance(source, Remote)}
 
     def table(self, name: str) -> pd.DataFrame:
         """A whole table as pandas, with every column of the model (missing where not exported), sorted by key.
@@ -148,8 +154,17 @@ class Dataset:
 
     def _computed(self, name: str, period: Window) -> pd.DataFrame:
         table, expression = MARTS[name]
-        relation = self._connection.cursor().sql(f"select * from {table}")
-        frame = expression(nw.from_native(relation), period.start, period.end).collect("pandas").to_native()
+        cursor = self._connection.cursor()
+        if table in self._remotes:
+            remote = self._remotes[table]
+            known = remote.known(self.as_of, self.conventions.credit_note_dating)
+            answer = remote.collect(expression(known, period.start, period.end))
+            cursor.register("answer", answer)
+            hidden = aliases.hidden_kinds(self.client)
+            frame = cursor.sql(aliases.masked(table, hidden, "answer", answer.column_names)).df()
+        else:
+            relation = cursor.sql(f"select * from {table}")
+            frame = expression(nw.from_native(relation), period.start, period.end).collect("pandas").to_native()
         keys = [c for c in frame.columns if c.endswith("_id") or c in ("month_index", "product_family", "type")]
         frame = frame.sort_values([*keys, "rep_id_booked"] if "rep_id_booked" in frame else keys, ignore_index=True)
         for column in frame.columns:
@@ -158,7 +173,23 @@ class Dataset:
         return frame
 
     def sql(self, query: str) -> pd.DataFrame:
-        """The answer of a DuckDB query over the standard tables as known at ``as_of``."""
+        """The answer of a DuckDB query over the standard tables as known at ``as_of``.
+
+        A table on an engine that the query names is fetched whole, once.
+        """
+        for name in self._remotes.keys() - self._fetched:
+            if re.search(rf"\b(raw_|export_)?{name}\b", query):
+                self._fetch(name)
+        return self._asked(query)
+
+    def _fetch(self, name: str) -> None:
+        assert self.client is not None
+        path, hidden = self._remotes[name].fetch(self.client), aliases.hidden_kinds(self.client)
+        dating = self.conventions.credit_note_dating
+        views.create_fetched(self._connection.cursor(), name, path, hidden, self.as_of, dating)
+        self._fetched.add(name)
+
+    def _asked(self, query: str) -> pd.DataFrame:
         return self._connection.cursor().sql(query).df()
 
     @cached_property
@@ -169,7 +200,8 @@ class Dataset:
     @cached_property
     def first_transaction(self) -> date | None:
         """The date of the first sales line."""
-        return _day(_scalar(self._connection.cursor(), "select min(invoice_date) from sales_lines"))
+        first = self.mart("customer_starts", self.history)["first_date"].min()
+        return None if pd.isna(first) else first.date()
 
     def names(self, table: str) -> pd.Series:
         """Names of ``customers`` or ``reps`` indexed by id; the id itself where no name is known."""
@@ -184,7 +216,9 @@ class Dataset:
         From ``customer_assignments`` (role owner; the biggest share where two hold it at once); customers never
         assigned go to the salesperson with most revenue booked over the last 12 months, if lines name one.
         """
-        return self.sql(views.OWNERS.format(as_of=self.as_of.isoformat(), year_ago=month_start(self.as_of, -12)))
+        cursor = self._connection.cursor()
+        cursor.register("customer_reps", self.mart("customer_reps", Window(month_start(self.as_of, -12), self.as_of)))
+        return cursor.sql(views.OWNERS.format(as_of=self.as_of.isoformat())).df()
 
     @cached_property
     def deal_history(self) -> str | None:
@@ -212,7 +246,7 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
     """
     client = client if isinstance(client, Client) else load(Path(client))
     conventions = settings(Conventions, client.conventions, "client.toml [conventions]")
-    exports, known, codes = read(client), register.read(client), aliases.codes(client)
+    exports, known, codes = engines.join(read(client), client), register.read(client), aliases.codes(client)
     intake = register.join(exports, known, codes)
     opened = _opened(intake.tables, as_of, months, conventions, client, intake)
     if (dated := known.dated(opened.as_of)) != known:
@@ -239,14 +273,15 @@ def _opened(
     basis = views.sales_basis(exported)
     given = _parse(as_of)
     exported_on = intake.exported_on if intake else None
-    last = _day(_scalar(connection, views.last_transaction(basis, exported_on)))
+    remote = [name for name, source in sources.items() if isinstance(source, Remote)]
+    last = _day(_scalar(connection, views.last_transaction(basis, exported_on, remote)))
     complete_until = client.complete_until if client else None
     closed = last_closed_month(given or month_end(complete_until or last), last, complete_until) if last else None
-    first = _day(_scalar(connection, views.first_transaction(basis)))
+    first = _day(_scalar(connection, views.first_transaction(basis, remote)))
     if closed is not None and first is not None and closed < month_start(first):
         closed = None
     fixed = given or closed or last or exported_on or date.today()
-    views.create(connection, fixed, basis, conventions.credit_note_dating)
+    views.create(connection, fixed, basis, conventions.credit_note_dating, remote)
     window, previous = _periods(fixed, months, closed, first)
     return Dataset(
         fixed, months, window, previous, conventions, basis, exported, client, intake, dict(sources), connection

@@ -23,7 +23,7 @@ def _between(frame: Frame, column: str, start: date, end: date) -> Frame:
     return frame.filter((nw.col(column) >= nw.lit(start)) & (nw.col(column) <= nw.lit(end)))
 
 
-def _money(column: str) -> nw.Expr:
+def _sum(column: str) -> nw.Expr:
     return nw.col(column).sum().cast(nw.Float64)
 
 
@@ -51,18 +51,24 @@ def customer_sales(sales_lines: Frame, start: date, end: date) -> Frame:
         )
         .group_by("customer_id")
         .agg(
-            net_revenue=_money("amount_net"),
-            positive_revenue=_money("_positive"),
-            margin=_money("margin"),
-            margin_revenue=_money("_with_margin"),
+            net_revenue=_sum("amount_net"),
+            positive_revenue=_sum("_positive"),
+            margin=_sum("margin"),
+            margin_revenue=_sum("_with_margin"),
             line_count=nw.len(),
-            credit_note_lines=nw.col("_is_credit").sum(),
-            positive_lines=nw.col("_is_positive").sum(),
+            credit_note_lines=_sum("_is_credit"),
+            positive_lines=_sum("_is_positive"),
             largest_line=nw.col("amount_net").max().cast(nw.Float64),
             first_date=nw.col("invoice_date").min(),
             last_date=nw.col("invoice_date").max(),
         )
     )
+
+
+def customer_starts(sales_lines: Frame, start: date, end: date) -> Frame:
+    """One row a customer: first_date."""
+    lines = _between(sales_lines, "invoice_date", start, end)
+    return lines.group_by("customer_id").agg(first_date=nw.col("invoice_date").min())
 
 
 def order_rhythm(sales_lines: Frame, start: date, end: date) -> Frame:
@@ -83,11 +89,12 @@ def order_rhythm(sales_lines: Frame, start: date, end: date) -> Frame:
 
 
 def _months(sales_lines: Frame, key: str, start: date, end: date) -> Frame:
+    day = nw.col("invoice_date").dt
     return (
         _between(sales_lines, "invoice_date", start, end)
-        .with_columns(month_index=nw.col("invoice_date").dt.year() * 12 + nw.col("invoice_date").dt.month())
+        .with_columns(month_index=(day.year() * 12 + day.month()).cast(nw.Int64))
         .group_by(key, "month_index")
-        .agg(net_revenue=_money("amount_net"), margin=_money("margin"))
+        .agg(net_revenue=_sum("amount_net"), margin=_sum("margin"))
     )
 
 
@@ -101,13 +108,23 @@ def rep_months(sales_lines: Frame, start: date, end: date) -> Frame:
     return _months(sales_lines, "rep_id_booked", start, end)
 
 
+def customer_reps(sales_lines: Frame, start: date, end: date) -> Frame:
+    """One row a customer and salesperson booked on its lines: net_revenue."""
+    return (
+        _between(sales_lines, "invoice_date", start, end)
+        .filter(~nw.col("customer_id").is_null() & ~nw.col("rep_id_booked").is_null())
+        .group_by("customer_id", "rep_id_booked")
+        .agg(net_revenue=_sum("amount_net"))
+    )
+
+
 def customer_deliveries(sales_lines: Frame, start: date, end: date) -> Frame:
     """One row a customer billed and another one delivered for it: net_revenue."""
     return (
         _between(sales_lines, "invoice_date", start, end)
         .filter(nw.col("delivery_customer_id") != nw.col("customer_id"))
         .group_by("customer_id", "delivery_customer_id")
-        .agg(net_revenue=_money("amount_net"))
+        .agg(net_revenue=_sum("amount_net"))
     )
 
 
@@ -117,7 +134,7 @@ def customer_families(sales_lines: Frame, start: date, end: date) -> Frame:
         _between(sales_lines, "invoice_date", start, end)
         .filter(~nw.col("product_family").is_null())
         .group_by("customer_id", "product_family")
-        .agg(net_revenue=_money("amount_net"))
+        .agg(net_revenue=_sum("amount_net"))
     )
 
 
@@ -148,12 +165,12 @@ def customer_contacts(activities: Frame, start: date, end: date) -> Frame:
         )
         .group_by("customer_id")
         .agg(
-            f2f_count=nw.col("_f2f").sum(),
-            f2f_timed=nw.col("_timed").sum(),
-            f2f_minutes=nw.col("_f2f_minutes").sum().cast(nw.Float64),
-            travel_minutes=nw.col("_travel").sum().cast(nw.Float64),
-            remote_count=nw.col("_remote").sum(),
-            remote_minutes=nw.col("_remote_minutes").sum().cast(nw.Float64),
+            f2f_count=_sum("_f2f"),
+            f2f_timed=_sum("_timed"),
+            f2f_minutes=_sum("_f2f_minutes"),
+            travel_minutes=_sum("_travel"),
+            remote_count=_sum("_remote"),
+            remote_minutes=_sum("_remote_minutes"),
             last_f2f_date=nw.col("_f2f_date").max(),
             last_contact_date=nw.col("done_date").max(),
         )
@@ -167,7 +184,7 @@ def rep_activities(activities: Frame, start: date, end: date) -> Frame:
         .group_by("rep_id", "type")
         .agg(
             activity_count=nw.len(),
-            minutes=nw.col("duration_min").sum().cast(nw.Float64),
+            minutes=_sum("duration_min"),
             first_date=nw.col("done_date").min(),
             last_date=nw.col("done_date").max(),
         )
@@ -213,9 +230,11 @@ def stage_spells(opportunity_events: Frame, start: date, end: date) -> Frame:
 MARTS: Mapping[str, tuple[str, Callable[[Frame, date, date], Frame]]] = MappingProxyType(
     {
         "customer_sales": ("sales_lines", customer_sales),
+        "customer_starts": ("sales_lines", customer_starts),
         "order_rhythm": ("sales_lines", order_rhythm),
         "customer_months": ("sales_lines", customer_months),
         "rep_months": ("sales_lines", rep_months),
+        "customer_reps": ("sales_lines", customer_reps),
         "customer_deliveries": ("sales_lines", customer_deliveries),
         "customer_families": ("sales_lines", customer_families),
         "customer_contacts": ("activities", customer_contacts),

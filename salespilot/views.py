@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 
 from salespilot import aliases, deal_states
 from salespilot.client import Client
+from salespilot.engines import Remote
 from salespilot.tables import TABLES, Table
 
 SPECIAL = ("sales_lines", "opportunities", "customers", "reps", "actions")
@@ -43,11 +44,9 @@ with held as (
     where coalesce(role, 'owner') = 'owner' and (valid_to is null or valid_to >= date '{as_of}')
 ), booked as (
     select customer_id, rep_id_booked as rep_id, row_number() over (
-        partition by customer_id order by sum(amount_net) desc, rep_id_booked) as place
-    from sales_lines
-    where rep_id_booked is not null and invoice_date >= date '{year_ago}'
-        and customer_id not in (select customer_id from customer_assignments where customer_id is not null)
-    group by customer_id, rep_id_booked
+        partition by customer_id order by net_revenue desc, rep_id_booked) as place
+    from customer_reps
+    where customer_id not in (select customer_id from customer_assignments where customer_id is not null)
 ), owned as (
     select customer_id, rep_id from held where place = 1
     union all
@@ -63,11 +62,16 @@ def register(connection: Any, sources: Mapping[str, Any], client: Client | None)
     """Create ``raw_<table>`` for every standard table from Parquet paths or pandas frames; returns what each gives.
 
     Absent tables become empty views; absent columns are null. Names and codes are replaced by aliases where the
-    client's ``[privacy]`` says so.
+    client's ``[privacy]`` says so. Of a table on an engine there is ``raw_parties_<table>`` until it is fetched.
     """
     exported: dict[str, tuple[str, ...]] = {}
     for name, spec in TABLES.items():
         source = sources.get(name)
+        if isinstance(source, Remote):
+            connection.register("given", source.parties)
+            connection.execute(f"create table export_parties_{name} as select * from given")
+            exported[name] = source.columns
+            continue
         if isinstance(source, pd.DataFrame):
             connection.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
             connection.execute(f"create table frame_{name} as select * from given")
@@ -77,15 +81,22 @@ def register(connection: Any, sources: Mapping[str, Any], client: Client | None)
         columns = _columns_of(connection, origin)
         if origin is not None:
             exported[name] = tuple(c for c in spec.column_names if c in columns)
-        chosen = [
-            f'cast({c.name if c.name in columns else "null"} as {c.sql_type}) as "{c.name}"' for c in spec.columns
-        ]
-        tail = f"from {origin}" if origin is not None else "where false"
-        connection.execute(f"create view export_{name} as select {', '.join(chosen)} {tail}")
-    hidden = aliases.install(connection, client) if client else {}
+        _export(connection, spec, origin, columns)
+    remote = [name for name in TABLES if isinstance(sources.get(name), Remote)]
+    hidden = aliases.install(connection, client, remote) if client else {}
     for name in TABLES:
-        connection.execute(f"create view raw_{name} as {aliases.masked(name, hidden)}")
+        if name in remote:
+            masked = aliases.masked(name, hidden, f"export_parties_{name}", sources[name].parties.column_names)
+            connection.execute(f"create view raw_parties_{name} as {masked}")
+        else:
+            connection.execute(f"create view raw_{name} as {aliases.masked(name, hidden)}")
     return exported
+
+
+def _export(connection: Any, spec: Table, origin: str | None, columns: Collection[str]) -> None:
+    chosen = [f'cast({c.name if c.name in columns else "null"} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
+    tail = f"from {origin}" if origin is not None else "where false"
+    connection.execute(f"create view if not exists export_{spec.name} as select {', '.join(chosen)} {tail}")
 
 
 def _quoted(path: Path | str) -> str:
@@ -105,39 +116,61 @@ def sales_basis(exported: Mapping[str, tuple[str, ...]]) -> str | None:
     return "won_deals" if "status" in exported.get("opportunities", ()) else None
 
 
-def _transactions(basis: str | None) -> str:
+def _transactions(basis: str | None, remote: Collection[str]) -> str:
     if basis == "invoiced":
-        return "select invoice_date as day from raw_sales_lines"
+        return _days("sales_lines", "invoice_date", remote)
     if basis == "won_deals":
         return "select closed_date as day from raw_opportunities where closed_date is not null"
     return (
-        "select done_date as day from raw_activities where done_date is not null "
+        f"{_days('activities', 'done_date', remote)} where day is not null "
         "union all select sent_date from raw_quotes where sent_date is not null "
         "union all select event_ts::date from raw_opportunity_events where event_ts is not null"
     )
 
 
-def last_transaction(basis: str | None, exported_on: date | None) -> str:
+def _days(table: str, column: str, remote: Collection[str]) -> str:
+    if table not in remote:
+        return f"from (select {column} as day from raw_{table})"
+    return f"from (select unnest([first_day, last_day]) as day from raw_parties_{table})"
+
+
+def last_transaction(basis: str | None, exported_on: date | None, remote: Collection[str]) -> str:
     """SQL: the last day with a sales line (or deal closing), not later than the day of the export."""
     until = f"where day <= date '{exported_on}'" if exported_on else ""
-    return f"select max(day) from ({_transactions(basis)}) {until}"
+    return f"select max(day) from ({_transactions(basis, remote)}) {until}"
 
 
-def first_transaction(basis: str | None) -> str:
+def first_transaction(basis: str | None, remote: Collection[str]) -> str:
     """SQL: the first day with a sales line (or deal closing)."""
-    return f"select min(day) from ({_transactions(basis)})"
+    return f"select min(day) from ({_transactions(basis, remote)})"
 
 
-def create(connection: Any, as_of: date, basis: str | None, credit_note_dating: str) -> None:
-    """Create every standard table as known at ``as_of``."""
+def create(
+    connection: Any, as_of: date, basis: str | None, credit_note_dating: str, remote: Collection[str] = ()
+) -> None:
+    """Create every standard table as known at ``as_of``; of a ``remote`` one ``parties_<table>``, who is seen in it."""
     for name, spec in TABLES.items():
-        if name not in SPECIAL:
+        if name in remote:
+            known = f"dated_count < row_count or known_from <= date '{as_of}'"
+            connection.execute(f"create view parties_{name} as select * from raw_parties_{name} where {known}")
+        elif name not in SPECIAL:
             connection.execute(f"create view {name} as select * from raw_{name} where {_known(spec, as_of)}")
     connection.execute(f"create table opportunities as {deal_states.opportunities(as_of)} order by opportunity_id")
-    connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
+    if "sales_lines" not in remote:
+        connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
     connection.execute(f"create view actions as {_actions(as_of)}")
     for name in ("customers", "reps"):
-        connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of)}")
+        connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of, remote)}")
+
+
+def create_fetched(connection: Any, name: str, path: Path, hidden: Mapping[str, str], as_of: date, dating: str) -> None:
+    """Create a table of an engine as known at ``as_of``, now that it has been fetched."""
+    spec, origin = TABLES[name], f"read_parquet('{_quoted(path)}')"
+    _export(connection, spec, origin, _columns_of(connection, origin))
+    connection.execute(f"create view if not exists raw_{name} as {aliases.masked(name, hidden)}")
+    known = f"select * from raw_{name} where {_known(spec, as_of)}"
+    chosen = _sales_lines("invoiced", as_of, dating) if name == "sales_lines" else known
+    connection.execute(f"create view if not exists {name} as {chosen}")
 
 
 def _known(spec: Table, as_of: date) -> str:
@@ -186,10 +219,11 @@ def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str
         where {_known(spec, as_of)}"""
 
 
-def _with_seen(spec: Table, as_of: date) -> str:
+def _with_seen(spec: Table, as_of: date, remote: Collection[str]) -> str:
     key, name = spec.key[0], "name" if spec.name == "customers" else "display_name"
     seen = " union all ".join(
-        f"select {column} as id, {label or 'null'} as label from {table} where {column} is not null"
+        f"select {column} as id, {label or 'null'} as label "
+        f"from {'parties_' if table in remote else ''}{table} where {column} is not null"
         for table, column, label in SEEN[spec.name]
     )
     added = {key: "s.id", name: "s.label", "status": "'customer'"}

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -69,42 +63,6 @@ def test_a_password_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         take(folder)
     assert "the query failed" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[tuple[int, str]]:
-    """Port and password of a PostgreSQL of our own; skipped where Debian's package is absent."""
-    pytest.importorskip("psycopg")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL: apt-get install postgresql")
-    binaries = found[-1].parent
-    home = Path(tempfile.mkdtemp(prefix="pg"))
-    as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_other:
-        shutil.chown(home, "postgres")
-    password = "mot de passe".replace(" ", "")
-    secret = home / "password"
-    secret.write_text(password, encoding="ascii")
-    if as_other:
-        shutil.chown(secret, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = home / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_other, *command], check=True, capture_output=True, cwd="/", timeout=120)
-
-    run(str(binaries / "initdb"), "-D", str(data), "-A", "scram-sha-256", "-U", "erp", "--pwfile", str(secret),
-        "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
-    run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
-    try:
-        yield port, password
-    finally:
-        run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_postgresql(tmp_path: Path, postgresql: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:

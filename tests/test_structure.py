@@ -31,6 +31,7 @@ IN = (
     "deal_states",
     "views",
     "aliases",
+    "engines",
     "dataset",
     "cells",
     "deals",

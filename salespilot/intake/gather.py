@@ -197,18 +197,17 @@ class Reader:
                 made = self._answer(f"database_{number}", f"{feed.source.table} (query)", names, "", rows, None)
             engine.dispose()
         except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-            message = str(getattr(error, "orig", None) or error).splitlines()[0]
-            secret = _password(url)
-            message = message.replace(secret, "***") if secret else message
+            message = without_password(str(getattr(error, "orig", None) or error).splitlines()[0], url)
             raise ClientError(f"{feed.place}: the query failed: {message}") from error
         self.done += 1
         sha = hasher.hexdigest()
         return Export(**{**vars(made), "sha256": sha})
 
 
-def _password(url: str) -> str:
-    found = re.search(r"://[^:/@]*:([^@]*)@", url)
-    return found[1] if found else ""
+def without_password(message: str, url: str) -> str:
+    """A message about a url, its password replaced by ``***``."""
+    secret = re.search(r"://[^:/@]*:([^@]+)@", url)
+    return message.replace(secret[1], "***") if secret else message
 
 
 def _hashed(rows: Iterator[list[str]], hasher: Any) -> Iterator[list[str]]:

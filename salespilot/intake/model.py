@@ -58,11 +58,11 @@ class Issue:
 
 @dataclass(frozen=True)
 class Intake:
-    """The result of reading a client: ``tables`` maps each standard table to its Parquet file."""
+    """The result of reading a client: ``tables`` maps each standard table to its Parquet file (or its engine)."""
 
     fingerprint: str
     folder: Path
-    tables: Mapping[str, Path]
+    tables: Mapping[str, Any]
     columns: Mapping[str, tuple[str, ...]]
     counts: tuple[SourceCount, ...]
     issues: tuple[Issue, ...]

@@ -97,7 +97,7 @@ def keep(client: Client, request: Request, seen: str | None, run: Run) -> None:
 
 def inputs(client: Client) -> str | None:
     """A hash of all that a run of this client reads and does not write; None where that is not all in files."""
-    if any(source.url for source in client.sources):
+    if client.engine or any(source.url for source in client.sources):
         return None
     exports: list[Path] = []
     for number, source in enumerate(client.sources, start=1):

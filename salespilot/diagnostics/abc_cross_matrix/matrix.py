@@ -88,8 +88,8 @@ def _describe_new(dataset: Dataset, frame: pd.DataFrame) -> None:
     frame["is_new"], frame["annualised_revenue"] = False, np.nan
     if dataset.first_transaction is None or dataset.first_transaction >= since:
         return
-    first = dataset.sql("select customer_id, min(invoice_date) as first_date from sales_lines group by 1")
-    first_date = pd.to_datetime(attributed(first)["first_date"].reindex(frame.index))
+    first = dataset.mart("customer_starts", dataset.history)
+    first_date = attributed(first)["first_date"].reindex(frame.index)
     frame["is_new"] = first_date >= pd.Timestamp(since)
     months = (pd.Timestamp(dataset.as_of) - first_date).dt.days / 30.4375
     is_old_enough = frame["is_new"] & (months >= conventions.new_customer_min_months)

@@ -52,11 +52,9 @@ def accounts(dataset: Dataset) -> pd.DataFrame:
 
 def _ever_held(dataset: Dataset) -> pd.Index:
     """Customers that some salesperson held or sold to one day."""
-    held = dataset.sql(
-        "select customer_id from customer_assignments union "
-        "select customer_id from sales_lines where rep_id_booked is not null"
-    )
-    return pd.Index(held["customer_id"].dropna(), dtype=object)
+    held = dataset.table("customer_assignments")["customer_id"]
+    sold = dataset.mart("customer_reps", dataset.history)["customer_id"]
+    return pd.Index(pd.concat([held, sold]).dropna().unique(), dtype=object)
 
 
 def groups(customers: pd.Index, parent: pd.Series) -> pd.Series:
@@ -129,8 +127,8 @@ def related(dataset: Dataset, frame: pd.DataFrame, thresholds: Thresholds) -> pd
     since = held.set_index("customer_id")
     own = since[since["rep_id"] == frame["owner_id"].reindex(since.index)]
     start = own["valid_from"].groupby(level=0).max().reindex(frame.index)
-    first = dataset.sql("select customer_id, min(invoice_date) as first_date from sales_lines group by 1")
-    start = start.fillna(pd.to_datetime(attributed(first)["first_date"].reindex(frame.index)))
+    first = dataset.mart("customer_starts", dataset.history)
+    start = start.fillna(attributed(first)["first_date"].reindex(frame.index))
     months = (pd.Timestamp(dataset.as_of) - start).dt.days / 30.4375
     frame["tenure_months"] = months.clip(lower=0).where(frame["owner_id"].notna())
     tenure = (frame["tenure_months"] / 12).clip(upper=thresholds.disruption_years) / thresholds.disruption_years
