@@ -38,7 +38,7 @@ PARTIES: Mapping[str, tuple[str, ...]] = {
 CHUNK_ROWS = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Remote:
     """A standard table on an engine.
 
@@ -51,6 +51,12 @@ class Remote:
     columns: tuple[str, ...]
     until: date
     session: _Ibis | _Spark
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remote) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def collect(self, frame: nw.LazyFrame[Any]) -> pa.Table:
         """The answer of an expression over ``frame``. Raises ClientError where the engine refuses it."""
