@@ -21,6 +21,7 @@ bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/reports.py
+	$(BIN)/python benchmarks/runs.py
 
 docs: $(VENV)/ready
 	$(BIN)/python -m docs.generate
