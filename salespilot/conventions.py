@@ -125,8 +125,10 @@ def _fitting(spec: dataclasses.Field[Any], value: Any) -> Any:
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         hint = "; a code is text: in quotes, or with -r where Papermill has -p" if wanted is str else ""
         raise SettingError(f"{name} must be of type {wanted.__name__} (as {default!r}), not {value!r}{hint}")
-    if isinstance(value, tuple) and default == () and not all(isinstance(part, str) for part in value):
-        raise SettingError(f"{name} must be a list of texts, not {value!r}")
+    if isinstance(value, tuple) and default == ():
+        parts, said = ((int, float), "numbers") if "float" in str(spec.type) else (str, "texts")
+        if not all(isinstance(part, parts) for part in value):
+            raise SettingError(f"{name} must be a list of {said}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingError(f"{name} must be a number, not {value!r}")
     unit = str(spec.metadata.get("unit") or "")

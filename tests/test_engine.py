@@ -213,7 +213,7 @@ ENDS = {
     "memory": ("b = bytearray(3 << 30)", "MemoryError", "more than the 2.0 GiB"),
     "frame": ("import pandas as pd; pd.DataFrame({'a': 1.0}, index=range(1 << 29)) * 2", "MemoryError", "the 2.0 GiB"),
     "duckdb": ("import duckdb; duckdb.sql('select list(i) from range(1 << 29) t(i)').fetchall()", "OutOfMemory", "2.0"),
-    "growth": ("a = []\nwhile True: a.append(bytes(10_000))", "MemoryError", "more than the 2.0 GiB"),
+    "growth": ("a = []\nwhile True: a.append(bytes(1 << 26))", "MemoryError", "more than the 2.0 GiB"),
     "disk": ("open('/dev/full', 'w').write('x' * 100000)", "OSError", "No space left"),
 }
 
