@@ -55,6 +55,8 @@ def answer(folder: Path, request: Request) -> Run | None:
         if kept["previous"] != previous(client, Path(run["folder"]).parts[1]):
             return None
         place = client.folder / run["folder"]
+        if any(path.name.startswith(".") for path in place.iterdir()):
+            return None  # a run was killed since: another clears away what it left
         entries = tuple(
             Entry(**{**entry, "files": {kind: place / name for kind, name in entry["files"].items()}, "is_kept": True})
             for entry in run["entries"]
