@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from run import ROOT, WORK, compare, header
+from run import ROOT, WORK, compare, main
 
 import salespilot
 from salespilot.report.execute import execute
@@ -241,14 +241,5 @@ ALL: Sequence[Callable[[], None]] = (
 )
 
 
-def main(names: Sequence[str]) -> None:
-    """Run the comparisons named, or all."""
-    WORK.mkdir(exist_ok=True)
-    header()
-    for comparison in ALL:
-        if not names or comparison.__name__ in names:
-            comparison()
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], ALL)

@@ -206,10 +206,11 @@ ALL: Sequence[Callable[[], None]] = (
 )
 
 
-def main(names: Sequence[str]) -> None:
+def main(names: Sequence[str], comparisons: Sequence[Callable[[], None]] = ALL) -> None:
     """Run the comparisons named, or all."""
+    WORK.mkdir(exist_ok=True)
     header()
-    for comparison in ALL:
+    for comparison in comparisons:
         if not names or comparison.__name__ in names:
             comparison()
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from run import WORK, compare, header
+from run import WORK, compare, main
 
 LINES_EACH = 120
 RUN = """
@@ -74,14 +73,5 @@ def hundred_people() -> None:
 ALL: Sequence[Callable[[], None]] = (nothing_changed, hundred_people)
 
 
-def main(names: Sequence[str]) -> None:
-    """Run the comparisons named, or all."""
-    Path(WORK).mkdir(exist_ok=True)
-    header()
-    for comparison in ALL:
-        if not names or comparison.__name__ in names:
-            comparison()
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], ALL)
