@@ -7,27 +7,24 @@ without either a deal closed later is open and its stage and amount are unknown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import narwhals as nw
 import pandas as pd
 
 from salespilot import aliases, engines, views
 from salespilot.client import Client, load
 from salespilot.conventions import Conventions, SettingError, settings
-from salespilot.engines import Remote
 from salespilot.intake import SNAPSHOT, Intake, Issue, read, register
 from salespilot.marts import MARTS
 from salespilot.tables import TABLES
+from salespilot.views import LATEST, Catalog
 
-BEGINNING, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+BEGINNING = date(1990, 1, 1)
 MOST_MONTHS = 1200
 
 
@@ -90,10 +87,8 @@ class Dataset:
     exported: Mapping[str, tuple[str, ...]]
     client: Client | None = None
     intake: Intake | None = None
-    _sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    _connection: Any = field(default=None, repr=False, compare=False)
+    _catalog: Catalog = field(kw_only=True, repr=False)
     _frames: dict[object, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
-    _fetched: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def from_frames(
@@ -105,27 +100,24 @@ class Dataset:
         client: Client | None = None,
     ) -> Dataset:
         """A Dataset of pandas frames named and headed like the standard tables (some columns may be absent)."""
-        return _opened(frames, as_of, months, conventions or Conventions(), client, None)
+        conventions = conventions or Conventions()
+        catalog = Catalog(frames, client, conventions.credit_note_dating)
+        return _opened(catalog, as_of, months, conventions, client, None)
 
     def at(self, as_of: date | str) -> Dataset:
         """The same client as it was known at another date."""
-        return _opened(self._sources, as_of, self.months, self.conventions, self.client, self.intake)
+        return _opened(self._catalog, as_of, self.months, self.conventions, self.client, self.intake)
 
     def has(self, table: str) -> bool:
         """Whether the client exported this table with at least one row known at ``as_of``."""
         if table == "sales_lines" and self.sales_basis == "won_deals":
             return True
-        known = f"parties_{table}" if table in self._remotes else table
-        return table in self.exported and not self._asked(f"select 1 from {known} limit 1").empty
+        known = f"parties_{table}" if table in self._catalog.remotes else table
+        return table in self.exported and not self.sql(f"select 1 from {known} limit 1").empty
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of a table that the exports give."""
         return self.exported.get(table, ())
-
-    @cached_property
-    def _remotes(self) -> dict[str, Remote]:
-        """The tables that live on an engine."""
-        return {name: source for name, source in self._sources.items() if isinstance(source, Remote)}
 
     def table(self, name: str) -> pd.DataFrame:
         """A whole table as pandas, with every column of the model (missing where not exported), sorted by key.
@@ -136,7 +128,8 @@ class Dataset:
         spec = TABLES[name]
         if spec.is_large:
             raise ValueError(f"{name} may hold millions of rows: ask for a mart of it, or use Dataset.sql")
-        return _tidy(self.sql(f"select * from {name} order by {', '.join(spec.key)}"), spec.name)
+        query = f"select * from {name} order by {', '.join(spec.key)}"
+        return self.once(("table", name), lambda: _tidy(self.sql(query), name))
 
     def mart(self, name: str, window: Window | None = None) -> pd.DataFrame:
         """A mart (see :mod:`salespilot.marts`) over a period (default: the window), sorted by its key columns.
@@ -147,23 +140,22 @@ class Dataset:
         return self.once((name, period.start, period.end), lambda: self._computed(name, period))
 
     def once(self, key: object, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """The frame named by a key, computed when first asked for; each caller has a copy of its own."""
+        """The frame named by a key, computed when first asked for; each caller has a copy of its own (on write)."""
         if key not in self._frames:
             self._frames[key] = compute()
-        return self._frames[key].copy()
+        return self._frames[key].copy(deep=False)
 
     def _computed(self, name: str, period: Window) -> pd.DataFrame:
         table, expression = MARTS[name]
-        cursor = self._connection.cursor()
-        if table in self._remotes:
-            remote = self._remotes[table]
+        if table in self._catalog.remotes:
+            remote = self._catalog.remotes[table]
             known = remote.known(self.as_of, self.conventions.credit_note_dating)
             answer = remote.collect(expression(known, period.start, period.end))
-            cursor.register("answer", answer)
-            hidden = aliases.hidden_kinds(self.client)
-            frame = cursor.sql(aliases.masked(table, hidden, "answer", answer.column_names)).df()
+            masked = aliases.masked(table, aliases.hidden_kinds(self.client), "answer", answer.column_names)
+            frame = self._catalog.cursor("").register("answer", answer).sql(masked).df()
         else:
-            relation = cursor.sql(f"select * from {table}")
+            query = f"select * from {table}"
+            relation = self._catalog.cursor(query, self.as_of).sql(query)
             frame = expression(nw.from_native(relation), period.start, period.end).collect("pandas").to_native()
         keys = [c for c in frame.columns if c.endswith("_id") or c in ("month_index", "product_family", "type")]
         frame = frame.sort_values([*keys, "rep_id_booked"] if "rep_id_booked" in frame else keys, ignore_index=True)
@@ -177,20 +169,7 @@ class Dataset:
 
         A table on an engine that the query names is fetched whole, once.
         """
-        for name in self._remotes.keys() - self._fetched:
-            if re.search(rf"\b(raw_|export_)?{name}\b", query):
-                self._fetch(name)
-        return self._asked(query)
-
-    def _fetch(self, name: str) -> None:
-        assert self.client is not None
-        path, hidden = self._remotes[name].fetch(self.client), aliases.hidden_kinds(self.client)
-        dating = self.conventions.credit_note_dating
-        views.create_fetched(self._connection.cursor(), name, path, hidden, self.as_of, dating)
-        self._fetched.add(name)
-
-    def _asked(self, query: str) -> pd.DataFrame:
-        return self._connection.cursor().sql(query).df()
+        return self._catalog.cursor(query, self.as_of).sql(query).df()
 
     @cached_property
     def history(self) -> Window:
@@ -216,9 +195,10 @@ class Dataset:
         From ``customer_assignments`` (role owner; the biggest share where two hold it at once); customers never
         assigned go to the salesperson with most revenue booked over the last 12 months, if lines name one.
         """
-        cursor = self._connection.cursor()
+        query = views.OWNERS.format(as_of=self.as_of.isoformat())
+        cursor = self._catalog.cursor(query, self.as_of)
         cursor.register("customer_reps", self.mart("customer_reps", Window(month_start(self.as_of, -12), self.as_of)))
-        return cursor.sql(views.OWNERS.format(as_of=self.as_of.isoformat())).df()
+        return cursor.sql(query).df()
 
     @cached_property
     def deal_history(self) -> str | None:
@@ -248,10 +228,12 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
     conventions = settings(Conventions, client.conventions, "client.toml [conventions]")
     exports, known, codes = engines.join(read(client), client), register.read(client), aliases.codes(client)
     intake = register.join(exports, known, codes)
-    opened = _opened(intake.tables, as_of, months, conventions, client, intake)
+    catalog = Catalog(intake.tables, client, conventions.credit_note_dating)
+    opened = _opened(catalog, as_of, months, conventions, client, intake)
     if (dated := known.dated(opened.as_of)) != known:
         intake = register.join(exports, dated, codes)
-        opened = _opened(intake.tables, opened.as_of, months, conventions, client, intake)
+        catalog = Catalog(intake.tables, client, conventions.credit_note_dating)
+        opened = _opened(catalog, opened.as_of, months, conventions, client, intake)
     if as_of and opened.sales_basis and opened.first_transaction is None:
         first = opened.at(LATEST).first_transaction
         if first is not None:
@@ -260,31 +242,25 @@ def open(client: Client | str | Path, as_of: date | str | None = None, months: i
 
 
 def _opened(
-    sources: Mapping[str, Any],
+    catalog: Catalog,
     as_of: date | str | None,
     months: int,
     conventions: Conventions,
     client: Client | None,
     intake: Intake | None,
 ) -> Dataset:
-    connection = duckdb.connect()
-    connection.execute("set preserve_insertion_order = false")
-    exported = views.register(connection, sources, client)
-    basis = views.sales_basis(exported)
     given = _parse(as_of)
     exported_on = intake.exported_on if intake else None
-    remote = [name for name, source in sources.items() if isinstance(source, Remote)]
-    last = _day(_scalar(connection, views.last_transaction(basis, exported_on, remote)))
+    last = _day(catalog, views.last_transaction(catalog.basis, exported_on, catalog.remotes))
     complete_until = client.complete_until if client else None
     closed = last_closed_month(given or month_end(complete_until or last), last, complete_until) if last else None
-    first = _day(_scalar(connection, views.first_transaction(basis, remote)))
+    first = _day(catalog, views.first_transaction(catalog.basis, catalog.remotes))
     if closed is not None and first is not None and closed < month_start(first):
         closed = None
     fixed = given or closed or last or exported_on or date.today()
-    views.create(connection, fixed, basis, conventions.credit_note_dating, remote)
     window, previous = _periods(fixed, months, closed, first)
     return Dataset(
-        fixed, months, window, previous, conventions, basis, exported, client, intake, dict(sources), connection
+        fixed, months, window, previous, conventions, catalog.basis, catalog.exported, client, intake, _catalog=catalog
     )
 
 
@@ -312,12 +288,8 @@ def _parse(as_of: date | str | None) -> date | None:
     return day
 
 
-def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    (row,) = connection.execute(query).fetchall()
-    return row[0]
-
-
-def _day(value: Any) -> date | None:
+def _day(catalog: Catalog, query: str) -> date | None:
+    (value,) = catalog.cursor(query).execute(query).fetchone()
     return value.date() if hasattr(value, "date") else value
 
 

@@ -1,15 +1,18 @@
 """The SQL behind a Dataset: every standard table as it was known at one date, on an embedded DuckDB connection.
 
-``raw_<table>`` is what the exports hold, with every column of the model; ``<table>`` is what was known at ``as_of``.
+``raw_<table>`` is what the exports hold, with every column of the model; ``<table>``, in a schema of its date, is what
+was known then. Each is created when a query first names it: most queries name a few of the many.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 
 from salespilot import aliases, deal_states
@@ -17,7 +20,6 @@ from salespilot.client import Client
 from salespilot.engines import Remote
 from salespilot.tables import TABLES, Table
 
-SPECIAL = ("sales_lines", "opportunities", "customers", "reps", "actions")
 SEEN = {
     "customers": (
         ("sales_lines", "customer_id", "customer_name"),
@@ -58,57 +60,6 @@ order by c.customer_id
 """
 
 
-def register(connection: Any, sources: Mapping[str, Any], client: Client | None) -> dict[str, tuple[str, ...]]:
-    """Create ``raw_<table>`` for every standard table from Parquet paths or pandas frames; returns what each gives.
-
-    Absent tables become empty views; absent columns are null. Names and codes are replaced by aliases where the
-    client's ``[privacy]`` says so. Of a table on an engine there is ``raw_parties_<table>`` until it is fetched.
-    """
-    exported: dict[str, tuple[str, ...]] = {}
-    for name, spec in TABLES.items():
-        source = sources.get(name)
-        if isinstance(source, Remote):
-            connection.register("given", source.parties)
-            connection.execute(f"create table export_parties_{name} as select * from given")
-            exported[name] = source.columns
-            continue
-        if isinstance(source, pd.DataFrame):
-            connection.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
-            connection.execute(f"create table frame_{name} as select * from given")
-            origin: str | None = f"frame_{name}"
-        else:
-            origin = f"read_parquet('{_quoted(source)}')" if isinstance(source, Path | str) else None
-        columns = _columns_of(connection, origin)
-        if origin is not None:
-            exported[name] = tuple(c for c in spec.column_names if c in columns)
-        _export(connection, spec, origin, columns)
-    remote = [name for name in TABLES if isinstance(sources.get(name), Remote)]
-    hidden = aliases.install(connection, client, remote) if client else {}
-    for name in TABLES:
-        if name in remote:
-            masked = aliases.masked(name, hidden, f"export_parties_{name}", sources[name].parties.column_names)
-            connection.execute(f"create view raw_parties_{name} as {masked}")
-        else:
-            connection.execute(f"create view raw_{name} as {aliases.masked(name, hidden)}")
-    return exported
-
-
-def _export(connection: Any, spec: Table, origin: str | None, columns: Collection[str]) -> None:
-    chosen = [f'cast({c.name if c.name in columns else "null"} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
-    tail = f"from {origin}" if origin is not None else "where false"
-    connection.execute(f"create view if not exists export_{spec.name} as select {', '.join(chosen)} {tail}")
-
-
-def _quoted(path: Path | str) -> str:
-    return str(path).replace("'", "''")
-
-
-def _columns_of(connection: Any, origin: str | None) -> set[str]:
-    if origin is None:
-        return set()
-    return {row[0] for row in connection.execute(f"describe select * from {origin}").fetchall()}
-
-
 def sales_basis(exported: Mapping[str, tuple[str, ...]]) -> str | None:
     """What stands for sales: invoices, else deals won, else nothing (deals without an outcome are never won)."""
     if "sales_lines" in exported:
@@ -145,35 +96,7 @@ def first_transaction(basis: str | None, remote: Collection[str]) -> str:
     return f"select min(day) from ({_transactions(basis, remote)})"
 
 
-def create(
-    connection: Any, as_of: date, basis: str | None, credit_note_dating: str, remote: Collection[str] = ()
-) -> None:
-    """Create every standard table as known at ``as_of``; of a ``remote`` one ``parties_<table>``, who is seen in it."""
-    for name, spec in TABLES.items():
-        if name in remote:
-            known = f"dated_count < row_count or known_from <= date '{as_of}'"
-            connection.execute(f"create view parties_{name} as select * from raw_parties_{name} where {known}")
-        elif name not in SPECIAL:
-            connection.execute(f"create view {name} as select * from raw_{name} where {_known(spec, as_of)}")
-    connection.execute(f"create table opportunities as {deal_states.opportunities(as_of)} order by opportunity_id")
-    if "sales_lines" not in remote:
-        connection.execute(f"create view sales_lines as {_sales_lines(basis, as_of, credit_note_dating)}")
-    connection.execute(f"create view actions as {_actions(as_of)}")
-    for name in ("customers", "reps"):
-        connection.execute(f"create table {name} as {_with_seen(TABLES[name], as_of, remote)}")
-
-
-def create_fetched(connection: Any, name: str, path: Path, hidden: Mapping[str, str], as_of: date, dating: str) -> None:
-    """Create a table of an engine as known at ``as_of``, now that it has been fetched."""
-    spec, origin = TABLES[name], f"read_parquet('{_quoted(path)}')"
-    _export(connection, spec, origin, _columns_of(connection, origin))
-    connection.execute(f"create view if not exists raw_{name} as {aliases.masked(name, hidden)}")
-    known = f"select * from raw_{name} where {_known(spec, as_of)}"
-    chosen = _sales_lines("invoiced", as_of, dating) if name == "sales_lines" else known
-    connection.execute(f"create view if not exists {name} as {chosen}")
-
-
-def _known(spec: Table, as_of: date) -> str:
+def _until(spec: Table, as_of: date) -> str:
     if not spec.dated_by:
         return "true"
     dated = f"cast(coalesce({', '.join(spec.dated_by)}) as date)"
@@ -187,7 +110,7 @@ def _actions(as_of: date) -> str:
             if(status = 'done' and done_on > date '{as_of}', 'in_progress', status) as status,
             if(done_on > date '{as_of}', null, done_on) as done_on,
             if(done_on > date '{as_of}', null, progress) as progress
-        ) from raw_actions where {_known(TABLES["actions"], as_of)}"""
+        ) from raw_actions where {_until(TABLES["actions"], as_of)}"""
 
 
 def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str:
@@ -209,30 +132,139 @@ def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str
         chosen = [f'cast({stand_in.get(c.name, "null")} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
         return f"select {', '.join(chosen)} from opportunities where status = 'won' and closed_date <= date '{as_of}'"
     if credit_note_dating == "issue":
-        return f"select * from raw_sales_lines where {_known(spec, as_of)}"
+        return f"select * from raw_sales_lines where {_until(spec, as_of)}"
     return f"""
         select r.* replace (coalesce(o.day, r.invoice_date) as invoice_date)
         from raw_sales_lines r left join (
             select invoice_id, min(invoice_date) as day from raw_sales_lines
             where coalesce(doc_type, 'invoice') = 'invoice' group by invoice_id
         ) o on r.doc_type = 'credit_note' and r.original_invoice_id = o.invoice_id
-        where {_known(spec, as_of)}"""
+        where {_until(spec, as_of)}"""
 
 
-def _with_seen(spec: Table, as_of: date, remote: Collection[str]) -> str:
+def _with_seen(spec: Table, as_of: date, exported: Collection[str], remote: Collection[str]) -> str:
     key, name = spec.key[0], "name" if spec.name == "customers" else "display_name"
     seen = " union all ".join(
         f"select {column} as id, {label or 'null'} as label "
         f"from {'parties_' if table in remote else ''}{table} where {column} is not null"
         for table, column, label in SEEN[spec.name]
+        if table in exported
     )
+    known = f"from raw_{spec.name} where {_until(spec, as_of)}"
+    status = " replace (coalesce(status, 'customer') as status)" if spec.name == "customers" else ""
+    if not seen:
+        return f"select *{status} {known} order by {key}"
     added = {key: "s.id", name: "s.label", "status": "'customer'"}
     chosen = [f'cast({added.get(c.name, "null")} as {c.sql_type}) as "{c.name}"' for c in spec.columns]
-    status = " replace (coalesce(status, 'customer') as status)" if spec.name == "customers" else ""
     return f"""
         with seen as (select id, max(label) as label from ({seen}) group by id)
-        select *{status} from raw_{spec.name} where {_known(spec, as_of)}
+        select *{status} {known}
         union all by name
         select {", ".join(chosen)} from seen s
         where s.id not in (select {key} from raw_{spec.name})
         order by {key}"""
+
+
+_NAMED = re.compile(rf"\b(raw_|export_)?((?:parties_)?(?:{'|'.join(TABLES)}))\b")
+
+
+LATEST = date(2199, 12, 31)
+
+
+class Catalog:
+    """The standard tables of one client, from Parquet paths, pandas frames or an engine.
+
+    ``exported`` says which columns each table has been given; the others are null, and a table not given is empty.
+    Names and codes are replaced by aliases where the client's ``[privacy]`` says so. Of a table on an engine there is
+    ``parties_<table>``, who is seen in it; a query that names the table itself fetches it whole, once.
+    """
+
+    def __init__(self, sources: Mapping[str, Any], client: Client | None, credit_note_dating: str) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("set preserve_insertion_order = false")
+        self._sources = {
+            name: source.copy(deep=False) if isinstance(source, pd.DataFrame) else source
+            for name, source in sources.items()
+        }
+        self._client, self._dating = client, credit_note_dating
+        self._made: set[str] = set()
+        self._hidden: Mapping[str, str] = {}
+        self.remotes = {name: source for name, source in self._sources.items() if isinstance(source, Remote)}
+        self.exported = {name: self._columns(name) for name in TABLES if name in self._sources}
+        self.basis = sales_basis(self.exported)
+        if client is not None and aliases.hidden_kinds(client):
+            for name in TABLES:
+                self.cursor(f"export_{'parties_' if name in self.remotes else ''}{name}")
+            self._hidden = aliases.install(self._connection, client, self.remotes)
+
+    def cursor(self, query: str, as_of: date = LATEST) -> Any:
+        """A cursor for a query: the tables that it names are there, as known at ``as_of``."""
+        schema = f"known_{as_of:%Y_%m_%d}"
+        self._connection.execute(f"create schema if not exists {schema}")
+        self._create(query, schema, as_of)
+        cursor = self._connection.cursor()
+        cursor.execute(f"use {schema}")
+        return cursor
+
+    def _create(self, query: str, schema: str, as_of: date) -> None:
+        for layer, name in dict.fromkeys(_NAMED.findall(query.lower())):
+            full_name = f"{'main' if layer else schema}.{layer}{name}"
+            if full_name not in self._made:
+                if layer == "export_" or (layer and not self._hidden):
+                    kind, definition = self._export(name)
+                else:
+                    kind, definition = self._masked(name) if layer else self._known(name, as_of)
+                    self._create(definition, schema, as_of)
+                self._connection.execute(f"use {schema}")
+                self._connection.execute(f"create {kind} {full_name} as {definition}")
+                self._made.add(full_name)
+
+    def _export(self, name: str) -> tuple[str, str]:
+        """Whether it becomes a view or a table, and its SQL; so below."""
+        table = name.removeprefix("parties_")
+        source = self._sources.get(table)
+        if name != table:
+            self._connection.register("given", self.remotes[table].parties)
+            return "table", "select * from given"
+        if isinstance(source, Remote):
+            assert self._client is not None
+            source = source.fetch(self._client)
+        given = self.exported.get(name, ())
+        chosen = ", ".join(
+            f'cast({c.name if c.name in given else "null"} as {c.sql_type}) as "{c.name}"' for c in TABLES[name].columns
+        )
+        if isinstance(source, pd.DataFrame):
+            self._connection.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
+            return "table", f"select {chosen} from given"
+        return "view", f"select {chosen} {'where false' if source is None else f'from {_parquet(source)}'}"
+
+    def _masked(self, name: str) -> tuple[str, str]:
+        table = name.removeprefix("parties_")
+        columns = TABLES[table].column_names if name == table else self.remotes[table].parties.column_names
+        return "view", aliases.masked(table, self._hidden, f"export_{name}", columns)
+
+    def _known(self, name: str, as_of: date) -> tuple[str, str]:
+        if name.startswith("parties_"):
+            return "view", f"select * from raw_{name} where dated_count < row_count or known_from <= date '{as_of}'"
+        if name == "opportunities" and not self.exported.keys().isdisjoint(("opportunities", "opportunity_events")):
+            return "table", f"{deal_states.opportunities(as_of)} order by opportunity_id"
+        if name in SEEN:
+            return "table", _with_seen(TABLES[name], as_of, self.exported, self.remotes)
+        if name == "sales_lines":
+            return "view", _sales_lines(self.basis, as_of, self._dating)
+        if name == "actions":
+            return "view", _actions(as_of)
+        return "view", f"select * from raw_{name} where {_until(TABLES[name], as_of)}"
+
+    def _columns(self, name: str) -> tuple[str, ...]:
+        source = self._sources[name]
+        if isinstance(source, Path | str):
+            known = self._connection.execute(f"describe select * from {_parquet(source)}").fetchall()
+            given: Collection[str] = {column for column, *_ in known}
+        else:
+            given = source.columns
+        return tuple(c for c in TABLES[name].column_names if c in given)
+
+
+def _parquet(path: Path | str) -> str:
+    return "read_parquet('{}')".format(str(path).replace("'", "''"))
