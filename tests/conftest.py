@@ -24,19 +24,19 @@ settings.load_profile("salespilot")
 ROOT = Path(__file__).parent.parent
 
 
-def _module(path: Path):
+def module(path: Path):
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = made
+    spec.loader.exec_module(made)
+    return made
 
 
 @pytest.fixture(scope="session")
 def make_demo():
     """The module that writes the demo client."""
-    return _module(ROOT / "data" / "make_demo.py")
+    return module(ROOT / "data" / "make_demo.py")
 
 
 @pytest.fixture(scope="session")
