@@ -142,13 +142,13 @@ def _sales_lines(basis: str | None, as_of: date, credit_note_dating: str) -> str
         where {_until(spec, as_of)}"""
 
 
-def _with_seen(spec: Table, as_of: date, exported: Collection[str], remote: Collection[str]) -> str:
+def _with_seen(spec: Table, as_of: date, filled: Collection[str], remote: Collection[str]) -> str:
     key, name = spec.key[0], "name" if spec.name == "customers" else "display_name"
     seen = " union all ".join(
         f"select {column} as id, {label or 'null'} as label "
         f"from {'parties_' if table in remote else ''}{table} where {column} is not null"
         for table, column, label in SEEN[spec.name]
-        if table in exported
+        if table in filled
     )
     known = f"from raw_{spec.name} where {_until(spec, as_of)}"
     status = " replace (coalesce(status, 'customer') as status)" if spec.name == "customers" else ""
@@ -201,30 +201,29 @@ class Catalog:
         """A cursor for a query: the tables that it names are there, as known at ``as_of``."""
         schema = f"known_{as_of:%Y_%m_%d}"
         self._connection.execute(f"create schema if not exists {schema}")
-        self._create(query, schema, as_of)
         cursor = self._connection.cursor()
         cursor.execute(f"use {schema}")
+        self._create(query, schema, as_of, cursor)
         return cursor
 
-    def _create(self, query: str, schema: str, as_of: date) -> None:
+    def _create(self, query: str, schema: str, as_of: date, cursor: Any) -> None:
         for layer, name in dict.fromkeys(_NAMED.findall(query.lower())):
             full_name = f"{'main' if layer else schema}.{layer}{name}"
             if full_name not in self._made:
                 if layer == "export_" or (layer and not self._hidden):
-                    kind, definition = self._export(name)
+                    kind, definition = self._export(name, cursor)
                 else:
                     kind, definition = self._masked(name) if layer else self._known(name, as_of)
-                    self._create(definition, schema, as_of)
-                self._connection.execute(f"use {schema}")
-                self._connection.execute(f"create {kind} {full_name} as {definition}")
+                    self._create(definition, schema, as_of, cursor)
+                cursor.execute(f"create {kind} {full_name} as {definition}")
                 self._made.add(full_name)
 
-    def _export(self, name: str) -> tuple[str, str]:
+    def _export(self, name: str, cursor: Any) -> tuple[str, str]:
         """Whether it becomes a view or a table, and its SQL; so below."""
         table = name.removeprefix("parties_")
         source = self._sources.get(table)
         if name != table:
-            self._connection.register("given", self.remotes[table].parties)
+            cursor.register("given", self.remotes[table].parties)
             return "table", "select * from given"
         if isinstance(source, Remote):
             assert self._client is not None
@@ -234,7 +233,7 @@ class Catalog:
             f'cast({c.name if c.name in given else "null"} as {c.sql_type}) as "{c.name}"' for c in TABLES[name].columns
         )
         if isinstance(source, pd.DataFrame):
-            self._connection.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
+            cursor.register("given", source.copy())  # DuckDB refuses a reversed view of a frame
             return "table", f"select {chosen} from given"
         return "view", f"select {chosen} {'where false' if source is None else f'from {_parquet(source)}'}"
 
@@ -246,10 +245,11 @@ class Catalog:
     def _known(self, name: str, as_of: date) -> tuple[str, str]:
         if name.startswith("parties_"):
             return "view", f"select * from raw_{name} where dated_count < row_count or known_from <= date '{as_of}'"
-        if name == "opportunities" and not self.exported.keys().isdisjoint(("opportunities", "opportunity_events")):
+        filled = {*self.exported, *(["opportunities"] if "opportunity_events" in self.exported else ())}
+        if name == "opportunities" and name in filled:
             return "table", f"{deal_states.opportunities(as_of)} order by opportunity_id"
         if name in SEEN:
-            return "table", _with_seen(TABLES[name], as_of, self.exported, self.remotes)
+            return "table", _with_seen(TABLES[name], as_of, filled, self.remotes)
         if name == "sales_lines":
             return "view", _sales_lines(self.basis, as_of, self._dating)
         if name == "actions":
