@@ -130,15 +130,19 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@settings(max_examples=50)
 @given(st.lists(texts, min_size=1, max_size=20), st.sampled_from([",", "."]))
-def test_sql_reads_what_python_reads(values: list[str], decimal: str) -> None:
+def test_sql_reads_what_python_reads(connection, values: list[str], decimal: str) -> None:
     """The typed column of DuckDB against the grammar of Python, value by value."""
     votes = numbers.Votes(looked=True, unread=1)
     sql = numbers.typed("v", decimal, "DECIMAL(38,6)", votes)
-    connection = duckdb.connect()
-    for value in values:
-        read = connection.execute(f"select {sql} from (select ?::varchar as v)", [value]).fetchone()[0]
+    column = connection.execute(f"select {sql} from (select unnest(?::varchar[]) as v)", [values]).fetchall()
+    for value, (read,) in zip(values, column, strict=True):
         expected = numbers.parse(value, decimal)
         if expected is None:
             assert read is None or value.strip(" ") != value or "e" in value.lower(), (value, read)
@@ -148,10 +152,10 @@ def test_sql_reads_what_python_reads(values: list[str], decimal: str) -> None:
             assert abs(expected) >= Decimal(10) ** 30, value
 
 
+@settings(max_examples=50)
 @given(st.lists(texts, min_size=1, max_size=15))
-def test_the_quick_counts_agree_with_the_shapes(values: list[str]) -> None:
+def test_the_quick_counts_agree_with_the_shapes(connection, values: list[str]) -> None:
     """Where counts alone settle a column, looking at its shapes settles it the same way."""
-    connection = duckdb.connect()
     listed = ", ".join("('" + v.replace("'", "''") + "')" for v in values)
     row = connection.execute(f"select count(*), {numbers.counts('v')} from (values {listed}) t(v)").fetchone()
     quick = numbers.quick(*row)
