@@ -125,8 +125,8 @@ def test_the_column_is_recognised_whatever_its_dress(values: list[Decimal], spac
 
 texts = st.one_of(
     st.text("0123456789.,-() €'%" + NARROW, max_size=12),
-    st.from_regex(numbers.grammar(","), fullmatch=True).filter(lambda t: len(t) < 25),
-    st.from_regex(numbers.grammar("."), fullmatch=True).filter(lambda t: len(t) < 25),
+    st.from_regex(numbers.grammar(","), fullmatch=True).map(lambda t: t[:25]),
+    st.from_regex(numbers.grammar("."), fullmatch=True).map(lambda t: t[:25]),
 )
 
 
