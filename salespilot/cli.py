@@ -135,7 +135,9 @@ def check(client: Path, language: str | None) -> None:
 @click.argument("names", nargs=-1)
 @click.option("--as-of", help="As-of date, like 2026-06-30; default: the end of the last closed month.")
 @click.option("--language", type=click.Choice(["fr", "en"]), help="Default: that of client.toml.")
-@click.option("--format", "formats", default="html,pdf,xlsx", show_default=True, help="html, pdf, xlsx, svg.")
+@click.option(
+    "--format", "formats", multiple=True, default=["html,pdf,xlsx"], show_default=True, help="html, pdf, xlsx, svg."
+)
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; see `salespilot params`.")
 @click.option("--scheduler", metavar="ADDRESS", help="Make them on a Dask cluster that sees the folder of CLIENT.")
 @_how
@@ -145,7 +147,7 @@ def run(
     names: tuple[str, ...],
     as_of: str | None,
     language: str | None,
-    formats: str,
+    formats: tuple[str, ...],
     given: tuple[str, ...],
     jobs: int,
     **how: Any,
@@ -159,7 +161,7 @@ def run(
     common = {name: value or parameters.pop(name, None) for name, value in common.items()}
     if "months" in parameters:
         common["months"] = parameters.pop("months")
-    wanted = tuple(name.strip() for name in formats.split(",") if name.strip())
+    wanted = tuple(name.strip() for name in ",".join(formats).split(",") if name.strip())
     _run(client, names, jobs=jobs, how=how, **common, formats=wanted, parameters=parameters)
 
 

@@ -100,6 +100,7 @@ class Page:
         self._numbers: dict[tuple[str, str], int] = {}
         self._section = ""
         self._excused: dict[tuple[str, str], str] = {}
+        self._is_sheet = False
 
     # Words
 
@@ -159,6 +160,7 @@ class Page:
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        self._is_sheet = kind == "sheet"
         cover = self._cover(heading, kind)
         facts = "".join(
             markup.element(
@@ -363,7 +365,8 @@ class Page:
         """How the figures were made: thresholds and parameters in force, what the exports gave, reserves, version."""
         from salespilot.report.method import method
 
-        _show(method(self.dataset, self.name, self.parameters, self.book), part="method")
+        made = method(self.dataset, self.name, self.parameters, self.book, is_sheet=self._is_sheet)
+        _show(made, part="method")
 
 
 SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-ZÀ-Ý])")

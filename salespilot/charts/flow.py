@@ -27,9 +27,11 @@ def flow(
     target: str = "cell_to",
     size: str = "customer_count",
     order: Sequence[str] = (),
+    height: float | None = None,
 ) -> Figure:
     """``frame``: one row a pair of states. ``source``, ``target``: the states before and after; ``size``: how much
     moved (nothing is drawn for what is not positive). ``order``: the states from best to worst; the others follow.
+    ``height``: cm; default: by the number of states.
 
     Dark: moved up; warm: moved down; pale: stayed. Without an order there is no up nor down: what moves has one colour.
     """
@@ -40,7 +42,7 @@ def flow(
     states = [state for state in order if state in set(found)] + sorted(s for s in found if s not in order)
     table = frame.groupby([source, target], observed=True)[size].sum().astype(float)
     total = float(table.sum())
-    drawn, axes = style.figure(max(5.5, min(2 + 0.85 * len(states), 13)))
+    drawn, axes = style.figure(height or max(5.5, min(2 + 0.85 * len(states), 13)))
 
     left = _stack(axes, book, states, table.groupby(level=0).sum().to_dict(), total, size, source, 0.0)
     right = _stack(axes, book, states, table.groupby(level=1).sum().to_dict(), total, size, target, 1.0)

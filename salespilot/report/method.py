@@ -11,7 +11,6 @@ import pandas as pd
 
 from salespilot import __version__, fitness, markup
 from salespilot.dataset import Dataset
-from salespilot.finding import Reason
 from salespilot.phrasebook import Phrasebook
 from salespilot.reports import REPORTS
 from salespilot.results import thresholds_of
@@ -28,20 +27,26 @@ ABC_CUTS = {
 }
 
 
-def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook) -> str:
-    """The section as HTML. ``name`` None: a consultant's own notebook, which has no thresholds."""
+def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook, *, is_sheet: bool = False) -> str:
+    """The section as HTML. ``name`` None: a consultant's own notebook, which has no thresholds.
+
+    A sheet has room for its own settings only: the other reports print the conventions, the files and the reserves.
+    """
     parts = [markup.element("h2", markup.text(book.say("method_section")))]
     if book.has("method_text"):
         parts.append(markup.element("p", markup.text(book.say("method_text"))))
-    if name:
-        thresholds = thresholds_of(dataset, REPORTS[name])
-        parts += _subsection(book.say("thresholds"), _settings(thresholds, "threshold", book))
-        if name != FITNESS:
-            parts += _subsection(book.say("conventions"), _conventions(dataset, book))
+    thresholds = _settings(thresholds_of(dataset, REPORTS[name]), "threshold", book) if name else {}
     own = _settings(parameters, "parameter", book) if parameters is not None else {}
-    parts += _subsection(book.say("parameters"), _period(dataset, book) | own)
-    parts += _data(dataset, book)
-    parts += _reserves(dataset, name, book)
+    if is_sheet:
+        parts.append(markup.pairs(thresholds | own))
+        parts.append(markup.note(book.say("reserves_elsewhere", n=len(_reserves(dataset, name, book)))))
+    else:
+        parts += _subsection(book.say("thresholds"), thresholds)
+        if name and name != FITNESS:
+            parts += _subsection(book.say("conventions"), _conventions(dataset, book))
+        parts += _subsection(book.say("parameters"), _period(dataset, book) | own)
+        parts += _data(dataset, book)
+        parts += _listed(_reserves(dataset, name, book), book)
     parts.append(markup.note(book.say("made_by", version=__version__)))
     return "".join(parts)
 
@@ -132,13 +137,16 @@ def _data(dataset: Dataset, book: Phrasebook) -> list[str]:
 
 
 def _reserves(dataset: Dataset, name: str | None, book: Phrasebook) -> list[str]:
-    reasons: tuple[Reason, ...] = ()
-    if dataset.intake is not None and dataset.client is not None:
-        needs = {report: module.NEEDS for report, module in REPORTS.items()}
-        reasons = fitness.assess(dataset.intake, needs, dataset.client).reserves(name or "")
-    sentences = [book.say(reason.code, **reason.values) for reason in reasons]
+    if dataset.intake is None or dataset.client is None:
+        return []
+    needs = {report: module.NEEDS for report, module in REPORTS.items()}
+    reasons = fitness.assess(dataset.intake, needs, dataset.client).reserves(name or "")
+    return list(dict.fromkeys(book.say(reason.code, **reason.values) for reason in reasons))
+
+
+def _listed(sentences: list[str], book: Phrasebook) -> list[str]:
     heading = markup.element("h3", markup.text(book.say("reserves")))
     if not sentences:
         return [heading, markup.element("p", markup.text(book.say("no_reserve")))]
-    items = "".join(markup.element("li", markup.text(sentence)) for sentence in dict.fromkeys(sentences))
+    items = "".join(markup.element("li", markup.text(sentence)) for sentence in sentences)
     return [heading, markup.element("ul", items)]
