@@ -194,6 +194,17 @@ def test_method_prints_thresholds_parameters_and_data(shown):
     assert "salespilot" in found
 
 
+def test_a_sheet_prints_its_own_settings_and_counts_reserves(shown):
+    page = a_page()
+    page.title(kind="sheet")
+    page.method()
+    found = html(shown[-1])
+    assert "Part du CA au-delà de laquelle un client est une dépendance" in found
+    assert "Réserves sur les données" in found
+    assert "factures_2025.csv" not in found
+    assert "<dd>60 jours</dd>" not in found
+
+
 def test_own_notebook_shows_its_own_words(shown):
     page = Page(sample.dataset(), None, None, None, [], Phrasebook("", "fr"))
     page.title("Où perd-on de la marge ?")

@@ -250,8 +250,9 @@ def test_plain_papermill_works_and_is_strict(demo_client, tmp_path):
 
 
 def test_figures_as_files(small):
-    answer = call("run", small, "portfolio_review", "--format", "svg")
+    answer = call("run", small, "portfolio_review", "--format", "svg", "--format", "html")
     assert answer.exit_code == 0, answer.output
+    assert (small / "reports" / "2025-12-31" / "fr" / "portfolio_review.html").exists()
     figures = small / "reports" / "2025-12-31" / "fr" / "figures"
     kinds = {path.suffix for path in figures.iterdir()}
     assert kinds == {".svg", ".png"}
