@@ -202,7 +202,6 @@ def test_a_sheet_prints_its_own_settings_and_counts_reserves(shown):
     assert "Part du CA au-delà de laquelle un client est une dépendance" in found
     assert "Réserves sur les données" in found
     assert "factures_2025.csv" not in found
-    assert "<dd>60 jours</dd>" not in found
 
 
 def test_own_notebook_shows_its_own_words(shown):
