@@ -200,7 +200,7 @@ def test_a_sheet_prints_its_own_settings_and_counts_reserves(shown):
     page.method()
     found = html(shown[-1])
     assert "Part du CA au-delà de laquelle un client est une dépendance" in found
-    assert "Réserves sur les données" in found
+    assert "Aucune réserve sur les données" in found
     assert "factures_2025.csv" not in found
 
 

@@ -39,7 +39,9 @@ def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook
     own = _settings(parameters, "parameter", book) if parameters is not None else {}
     if is_sheet:
         parts.append(markup.pairs(thresholds | own))
-        parts.append(markup.note(book.say("reserves_elsewhere", n=len(_reserves(dataset, name, book)))))
+        reserves = len(_reserves(dataset, name, book))
+        said = book.say("reserves_elsewhere", n=reserves) if reserves else book.say("no_reserve")
+        parts.append(markup.note(said))
     else:
         parts += _subsection(book.say("thresholds"), thresholds)
         if name and name != FITNESS:
