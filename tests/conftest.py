@@ -62,7 +62,10 @@ def real_client(real_data, tmp_path):
 
 @pytest.fixture(scope="session")
 def demo_client(tmp_path_factory) -> Path:
-    """A copy of the demo client, read and reported on by many tests; its exports are read once, whoever runs first."""
+    """A copy of the demo client, read and reported on by many tests; its exports are read once, whoever runs first.
+
+    The copies keep their results in one place, so that each is computed once.
+    """
     base = tmp_path_factory.getbasetemp()
     place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     read = place / "demo-read"
@@ -71,7 +74,10 @@ def demo_client(tmp_path_factory) -> Path:
             begun = Path(shutil.copytree(ROOT / "data" / "demo", tmp_path_factory.mktemp("reading") / "demo"))
             sp.open(begun)
             begun.rename(read)
-    return Path(shutil.copytree(read, tmp_path_factory.mktemp("client") / "demo"))
+    client = Path(shutil.copytree(read, tmp_path_factory.mktemp("client") / "demo"))
+    (place / "demo-results").mkdir(exist_ok=True)
+    (client / ".salespilot" / "results").symlink_to(place / "demo-results")
+    return client
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salespilot.conventions import SettingError
@@ -744,6 +744,7 @@ def test_rates_and_limits_are_rates(pairs):
     assert np.isnan(expected) or expected == pytest.approx(table["success_count"].sum(), rel=0.02, abs=1)
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 300), st.booleans()), min_size=1, max_size=60))
 def test_successes_never_exceed_starts_nor_ends(events):
     day = pd.Timestamp("2025-06-01")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import salespilot as sp
-from salespilot import reports
+from salespilot import reports, results
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import data_fitness
 from salespilot.finding import Severity
@@ -24,7 +24,7 @@ TABLES = ("sales_lines", "customers", "customer_potential", "activities")
 
 @pytest.fixture(scope="module")
 def demo(demo_client) -> data_fitness.Result:
-    return data_fitness.compute(sp.open(demo_client))
+    return results.of(sp.open(demo_client), data_fitness.NAME)[0]
 
 
 def total(frame: pd.DataFrame, column: str, **where: str) -> float:

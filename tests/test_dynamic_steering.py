@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import salespilot as sp
+from salespilot import results
 from salespilot.client import Client
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
@@ -617,9 +618,8 @@ def frames(make_demo):
 
 
 @pytest.fixture(scope="module")
-def demo(frames):
-    result = steering.compute(Dataset.from_frames(frames, as_of=AS_OF))
-    return result, steering.findings(result)
+def demo(demo_client):
+    return results.of(sp.open(demo_client), steering.NAME)
 
 
 def checked(result: steering.Result) -> None:

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import salespilot as sp
+from salespilot import results
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import forecast_accuracy as forecasts
@@ -627,9 +629,8 @@ def demo_frames(make_demo):
 
 
 @pytest.fixture(scope="module")
-def demo(demo_frames):
-    result = forecasts.compute(Dataset.from_frames(demo_frames, as_of="2026-06-30"))
-    return result, forecasts.findings(result)
+def demo(demo_client):
+    return results.of(sp.open(demo_client), forecasts.NAME)
 
 
 def fires(findings, line) -> bool:

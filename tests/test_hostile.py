@@ -258,6 +258,11 @@ def test_the_pdf_prints_them_as_text(hostile, tmp_path, vectors):
 @pytest.mark.skipif(printer._weasyprint() is None, reason="no Pango for WeasyPrint (make system)")
 def test_an_emoji_and_other_scripts_print(monkeypatch, tmp_path):
     name = next(vector for vector in VECTORS if "🦊" in vector) + " שלום 株式会社"
-    source = html(sample.printed(monkeypatch, tmp_path, dataset=sample.dataset(name), found=sample.found(name)))
-    printer.pdf(source, tmp_path / "emoji.pdf")
-    assert len(PdfReader(tmp_path / "emoji.pdf").pages) > 5
+    sample.install(monkeypatch, tmp_path)
+    outputs = sample.collect(monkeypatch)
+    page = Page(sample.dataset(name), None, None, None, [], Phrasebook("", "fr"))
+    page.title(name)
+    page.section(name)
+    page.table(name, pd.DataFrame({name: [name]}))
+    printer.pdf(html(sample.notebook(tmp_path / "emoji.ipynb", outputs)), tmp_path / "emoji.pdf")
+    assert len(PdfReader(tmp_path / "emoji.pdf").pages) >= 2

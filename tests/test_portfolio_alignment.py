@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import salespilot as sp
+from salespilot import results
 from salespilot.conventions import Conventions, SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import portfolio_alignment as alignment
@@ -609,7 +610,7 @@ def test_conservation(seed):
 @pytest.fixture(scope="module")
 def demo(demo_client):
     dataset = sp.open(demo_client)
-    return dataset, alignment.compute(dataset)
+    return dataset, results.of(dataset, alignment.NAME)[0]
 
 
 FEW_POINTS = alignment.Thresholds(large_units=0)

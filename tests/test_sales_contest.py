@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from salespilot import results
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.dataset import open as opened_client
@@ -732,12 +733,12 @@ def test_chinook_gets_a_contest_drawn_up(real_client):
 
 @pytest.fixture(scope="module")
 def measured(demo_client) -> contest.Result:
-    return contest.compute(opened_client(demo_client))
+    return results.of(opened_client(demo_client), contest.NAME)[0]
 
 
 @pytest.fixture(scope="module")
-def demo(measured) -> list:
-    return contest.findings(measured)
+def demo(demo_client) -> list:
+    return results.of(opened_client(demo_client), contest.NAME)[1]
 
 
 def fires(found: list, line: dict) -> bool:

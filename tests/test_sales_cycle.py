@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salespilot import dataset as datasets
+from salespilot import results
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import sales_cycle
@@ -370,7 +371,7 @@ def histories(draw):
     return rows, changes
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(histories())
 def test_every_bridge_balances_to_the_cent(history):
     rows, changes = history
@@ -384,7 +385,7 @@ def test_every_bridge_balances_to_the_cent(history):
 
 
 def test_pushes_are_calibrated_on_the_clients_own_record(demo_client):
-    table = sales_cycle.compute(datasets.open(demo_client)).pushes
+    table = results.of(datasets.open(demo_client), sales_cycle.NAME)[0].pushes
     assert table["pushes"].to_list()[:3] == ["0", "1", "2"]
     assert table["expected_share"].between(0, 1).all()
 
@@ -719,7 +720,7 @@ def test_the_order_of_rows_is_nothing(tables):
 
 @pytest.fixture(scope="module")
 def found(demo_client):
-    return sales_cycle.findings(sales_cycle.compute(datasets.open(demo_client)))
+    return results.of(datasets.open(demo_client), sales_cycle.NAME)[1]
 
 
 def fires(findings, line) -> bool:
