@@ -583,7 +583,7 @@ def test_segments_served_alike_are_one_and_small_ones_are_merged():
     assert few.nunique() == len(short) == 1
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(st.integers(0, 10_000))
 def test_conservation(seed):
     rng = np.random.default_rng(seed)
@@ -645,7 +645,7 @@ def test_variants(demo, variant):
     if variant["name"] == "overloaded":
         policy = dataset.table("coverage_policy")
         policy[["f2f_per_year", "remote_per_year"]] *= 2.2
-        dataset = Dataset.from_frames(dict(dataset._sources) | {"coverage_policy": policy}, as_of=AS_OF)
+        dataset = Dataset.from_frames(dict(dataset.intake.tables) | {"coverage_policy": policy}, as_of=AS_OF)
     parameters = alignment.Parameters(**variant.get("parameters", {}))
     assert_told(alignment.compute(dataset, parameters, FEW_POINTS), variant)
 
@@ -717,7 +717,7 @@ def test_every_sentence_can_be_said(demo):
 )  # fmt: skip
 def test_a_table_less_is_a_section_less(demo, lost):
     dataset = demo[0]
-    frames = {name: path for name, path in dataset._sources.items() if name != lost}
+    frames = {name: path for name, path in dataset.intake.tables.items() if name != lost}
     thinner = Dataset.from_frames(frames, as_of=AS_OF)
     made = alignment.compute(thinner, thresholds=FEW_POINTS)
     assert made.scenarios is not None

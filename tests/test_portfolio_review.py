@@ -658,7 +658,7 @@ def test_values_are_plain():
 amounts = st.lists(st.integers(-500_00, 5_000_00), min_size=2, max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6)
 @given(now=amounts, before=amounts)
 def test_shares_sum_to_one_and_the_bridge_adds_up_to_the_cent(now, before):
     rows = [(f"C{i}", "2026-03-10", cents / 100) for i, cents in enumerate(now)]
@@ -672,34 +672,33 @@ def test_shares_sum_to_one_and_the_bridge_adds_up_to_the_cent(now, before):
     assert round(amounts.iloc[:-1].sum(), 2) == round(amounts.iloc[-1], 2) == round(sum(now) / 100 + 12.34, 2)
 
 
-@settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_the_order_of_lines_changes_nothing(seed):
+def test_the_order_of_lines_changes_nothing():
     rows = lines(*BASE, *monthly("half", 20_000, months=24), *monthly("half", 9_000, start="2025-07", months=12))
     contacts = activities(visits("A1", 2), visits("B1", 6), SEEN)
     plainly, found = of(rows, customer_assignments=held(**TEAM), activities=contacts)
-    shuffled = rows.sample(frac=1, random_state=seed)
-    mixed, mixed_found = of(
-        shuffled, customer_assignments=held(**TEAM), activities=contacts.sample(frac=1, random_state=seed)
-    )
-    assert mixed.key_figures == pytest.approx(plainly.key_figures)
-    assert [finding.id for finding in mixed_found] == [finding.id for finding in found]
-    pd.testing.assert_frame_equal(mixed.customers, plainly.customers)
+    for seed in range(3):
+        mixed, mixed_found = of(
+            rows.sample(frac=1, random_state=seed),
+            customer_assignments=held(**TEAM),
+            activities=contacts.sample(frac=1, random_state=seed),
+        )
+        assert mixed.key_figures == pytest.approx(plainly.key_figures)
+        assert [finding.id for finding in mixed_found] == [finding.id for finding in found]
+        pd.testing.assert_frame_equal(mixed.customers, plainly.customers)
 
 
-@settings(max_examples=8, deadline=None)
-@given(factor=st.sampled_from([0.5, 2.0, 10.0]))
-def test_scaling_revenue_scales_the_stakes(factor):
+def test_scaling_revenue_scales_the_stakes():
     rows = lines(*BASE, *monthly("half", 20_000, months=24), *monthly("half", 9_000, start="2025-07", months=12),
                  *monthly("asleep", 9_000, months=30))  # fmt: skip
     contacts = activities(visits("A1", 2), visits("B1", 6), SEEN)
     _, found = of(rows, customer_assignments=held(**TEAM), activities=contacts)
-    scaled = rows.assign(amount_net=rows["amount_net"] * factor)
-    _, bigger = of(scaled, customer_assignments=held(**TEAM), activities=contacts)
-    assert {finding.id for finding in bigger} == {finding.id for finding in found}
     stakes = {finding.id: finding.stake for finding in found}
-    for finding in bigger:
-        assert finding.stake == pytest.approx(factor * stakes[finding.id], rel=1e-4)
+    for factor in (0.5, 2.0, 10.0):
+        scaled = rows.assign(amount_net=rows["amount_net"] * factor)
+        _, bigger = of(scaled, customer_assignments=held(**TEAM), activities=contacts)
+        assert {finding.id for finding in bigger} == stakes.keys()
+        for finding in bigger:
+            assert finding.stake == pytest.approx(factor * stakes[finding.id], rel=1e-4)
 
 
 # --- the demo --------------------------------------------------------------------------------------------------------

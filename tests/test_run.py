@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import salespilot as sp
 from salespilot.cli import main
 from salespilot.plans import one_to_one
+from salespilot.report.plan import Plan
 from salespilot.reports import REPORTS
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +54,7 @@ def test_a_run_leaves_reports_index_and_twins_and_no_name_under_aliases(demo_cli
     assert answer.exit_code == 0, answer.output
     folder = client / "reports" / "2026-06-30" / "fr"
     names = {path.name for path in folder.iterdir()}
-    people = [f"one_to_one--{rep}" for rep in one_to_one.people(sp.open(client))]
+    people = [Plan(one_to_one.NAME, {}, rep).name for rep in one_to_one.people(sp.open(client))]
     assert len(people) == 11
     assert names == {"index.html", "run.json"} | {
         f"{name}.{kind}" for name in (*REPORTS, *people) for kind in ("html", "xlsx", "ipynb", "json")
