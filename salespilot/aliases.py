@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import xlsxwriter
 from python_calamine import CalamineWorkbook
 
 from salespilot.client import Client
@@ -130,6 +129,8 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _write(path: Path, known: Mapping[str, Mapping[str, str]], connection: Any) -> None:
+    import xlsxwriter  # only where aliases are asked for
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".aliases-", suffix=".xlsx")
     os.close(handle)
     names = dict(

@@ -13,7 +13,7 @@ from salespilot.intake.vocabulary import fold, synonyms
 Rows = Sequence[Mapping[str, str]]
 
 _TAX = re.compile(r"(?i)(^|[^a-z])(tax|taxe|tva|vat)(es|s|[^a-z]|amount|amt|$)")
-_BEFORE_TAX = tuple(map(fold, ("subtotal", "sub total", "sous-total", "total hors taxe")))
+_BEFORE_TAX = ("subtotal", "sub total", "sous-total", "total hors taxe")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 _RESERVED = frozenset(
@@ -59,7 +59,7 @@ def computed_sales(columns: Mapping[str, Match], headers: Sequence[str], samples
     made: dict[str, Match] = {}
     price = next((h for h in headers if fold(h) in synonyms().prices and _are_numbers(h, samples)), None)
     amount = columns.get("amount_net")
-    if amount and amount.why and fold(amount.source) in _BEFORE_TAX and any(_TAX.search(h) for h in headers):
+    if amount and amount.why and fold(amount.source) in map(fold, _BEFORE_TAX) and any(_TAX.search(h) for h in headers):
         amount = made["amount_net"] = replace(amount, confidence="sure", why="")  # the tax stands beside it
     if price and "quantity" in columns and (amount is None or amount.is_dangerous):
         quantity = columns["quantity"].source

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
+import pyarrow as pa
 
 from salespilot.intake.assemble import Assembly
 from salespilot.intake.model import Issue, Reject, money
@@ -108,13 +109,15 @@ def _duplicates(assembly: Assembly) -> None:
     same = ", ".join(columns)
     # A hash of the telling columns finds the few candidates; only those are compared in full.
     telling = ", ".join([c for c in TELLING if c in columns] or columns)
-    hashed = f"select hash({telling}) as h from {assembly.rows}"
-    hashes = np.sort(assembly.connection.execute(hashed).fetchnumpy()["h"])  # far cheaper than to group by them
-    if not (hashes[1:] == hashes[:-1]).any():
+    hashes = assembly.connection.execute(f"select hash({telling}) as h from {assembly.rows}").fetchnumpy()["h"]
+    hashes.sort()  # far cheaper than to group by them
+    again = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    if not again.size:
         return
+    assembly.connection.register("again", pa.table({"h": again}))
     assembly.connection.execute(
         f"create or replace temp table {REPEATED} as select *, row_number() over (partition by {same} order by _export,"
-        f" _record) as place from {assembly.rows} where hash({telling}) in ({hashed} group by h having count(*) > 1)"
+        f" _record) as place from {assembly.rows} where hash({telling}) in (from again)"
     )
     counted = assembly.fetch(
         f"select _export, count(*), sum({assembly.priced}) from {REPEATED} where place > 1 group by all order by all"

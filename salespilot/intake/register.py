@@ -132,7 +132,8 @@ def join(found: Intake, register: Register, codes: Mapping[str, str]) -> Intake:
     tables, columns = dict(found.tables), dict(found.columns)
     place = found.folder.parent / f"register-{found.fingerprint}-{register.fingerprint}"
     ids = [row.id for row in register.decided]
-    for table, frame in (("actions", actions(register)), ("action_targets", targets(register))):
+    added = (("actions", actions(register)), ("action_targets", targets(register))) if ids else ()
+    for table, frame in added:
         for column in frame.columns.intersection(["owner_rep_id", "customer_id"]):
             frame[column] = frame[column].replace(dict(codes))
         exported = pd.read_parquet(tables[table]) if table in tables else frame.head(0)
