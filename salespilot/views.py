@@ -7,17 +7,18 @@ was known then. Each is created when a query first names it: most queries name a
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
-from salespilot import aliases, deal_states
+from salespilot import aliases, deal_states, embedded
 from salespilot.client import Client
 from salespilot.engines import Remote
+from salespilot.intake.cache import FOLDER
 from salespilot.tables import TABLES, Table
 
 SEEN = {
@@ -180,8 +181,8 @@ class Catalog:
     """
 
     def __init__(self, sources: Mapping[str, Any], client: Client | None, credit_note_dating: str) -> None:
-        self._connection = duckdb.connect()
-        self._connection.execute("set preserve_insertion_order = false")
+        spill = client.folder / FOLDER / "spill" if client else Path(tempfile.gettempdir()) / "salespilot-spill"
+        self._connection = embedded.connect(spill)
         self._sources = {
             name: source.copy(deep=False) if isinstance(source, pd.DataFrame) else source
             for name, source in sources.items()

@@ -25,6 +25,7 @@ IN = (
     "places",
     "client",
     "exports",
+    "embedded",
     "intake",
     "fitness",
     "marts",

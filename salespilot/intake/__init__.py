@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from salespilot import embedded
 from salespilot.client import Client
 from salespilot.intake import cache, checks, corrections, events, keys, rejects, signs, snapshots, typing
 from salespilot.intake.assemble import Assembly, Part, ordered
@@ -29,7 +30,6 @@ from salespilot.tables import TABLES
 
 __all__ = ["SNAPSHOT", "Intake", "IntakeError", "Issue", "SourceCount", "read"]
 
-MEMORY_MB = (640, 1536)  # of DuckDB, by the size of the exports; what does not fit goes to disk
 REJECTS = "rejects.csv"
 
 
@@ -89,8 +89,7 @@ def _read(
     columns: dict[str, tuple[str, ...]] = {}
     counts: list[SourceCount] = []
     wanted = corrections.load(client)
-    size = sum(path.stat().st_size for path in gathered.digests)
-    with _connect(work, size) as connection:
+    with _connect(work) as connection:
         assemblies = _assemblies(connection, gathered, reader, databases, wanted, issues)
         rebuilt = False
         for table, assembly in assemblies.items():
@@ -116,14 +115,9 @@ def _read(
     return cache.save(client, made, tables)
 
 
-def _connect(work: Path, size: int) -> Any:
-    """A DuckDB for exports of ``size`` bytes, that reads and writes nothing outside ``work``."""
-    connection = duckdb.connect()
-    low, high = MEMORY_MB
-    memory = min(max(low, 3 * (size >> 20) // 4), high)
-    connection.execute(f"set temp_directory = '{str(work / 'spill').replace(chr(39), chr(39) * 2)}'")
-    connection.execute(f"set memory_limit = '{memory}MB'")
-    connection.execute("set preserve_insertion_order = false")
+def _connect(work: Path) -> Any:
+    """A DuckDB that reads and writes nothing outside ``work``."""
+    connection = embedded.connect(work / "spill")
     with suppress(duckdb.InvalidInputException):  # refused in a kernel without widgets, which has no bar anyway
         connection.execute("set enable_progress_bar = false")
     connection.execute("set timezone = 'UTC'")

@@ -19,6 +19,7 @@ from salespilot.intake.words import named, quoted
 
 BATCH_ROWS = 20_000
 GROUP_ROWS = 120_000
+DICTIONARY_BYTES = 1 << 16  # of a column's distinct values; to look for repeats among more costs more than it saves
 LARGE_BYTES = 320 << 20  # of an export: its text no longer belongs in memory
 ARROW, PARQUET = ".arrow", ".parquet"
 
@@ -45,7 +46,11 @@ class Writer:
             self._group = 0
         else:
             self._writer = pyarrow.parquet.ParquetWriter(
-                self._sink, schema, compression="NONE", write_statistics=["_record"]
+                self._sink,
+                schema,
+                compression="NONE",
+                write_statistics=["_record"],
+                dictionary_pagesize_limit=DICTIONARY_BYTES,
             )
             self._group = GROUP_ROWS
 
