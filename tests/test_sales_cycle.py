@@ -417,6 +417,13 @@ def test_no_next_step_is_not_blamed_where_the_export_has_no_such_date():
     assert "no_next_step" not in codes(one)
 
 
+def test_a_list_in_order_is_not_blamed():
+    rows = [deal("ok", "2026-06-28", expected_close_date="2026-08-01", next_step_date="2026-07-05")]
+    one = result(rows, path("ok", ("2026-06-28", "J1")))
+    assert len(one.open_deals) == 1
+    assert [f for f in sales_cycle.findings(one) if f.rule == "T09-R3"] == []
+
+
 def test_two_pushes_call_for_a_second_look():
     rows, changes = many()
     moves = [("2026-03-31", "2026-06-30"), ("2026-06-30", "2026-09-30")]

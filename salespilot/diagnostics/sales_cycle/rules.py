@@ -61,7 +61,7 @@ def _deals(result: Result, th: Thresholds) -> Iterator[Finding]:
         return
     idle = rows["has_next_step"].eq(False)
     own = result.stage_times.set_index("stage_code")["age_basis"].to_dict()
-    chosen = rows[rows["is_stalled"] | rows["is_pushed"] | idle].assign(is_idle=idle)
+    chosen = rows[rows["is_stalled"] | rows["is_pushed"] | idle]
     chosen = chosen.assign(grave=chosen["is_stalled"] | chosen["is_pushed"])
     chosen = chosen.sort_values(["grave", "weighted_amount", "opportunity_id"], ascending=[False, False, True])
     for row in chosen.head(th.max_findings).to_dict("records"):
