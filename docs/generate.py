@@ -19,7 +19,8 @@ from types import ModuleType
 
 from salespilot.conventions import Conventions
 from salespilot.fitness import COMPANIONS, tables_of
-from salespilot.phrasebook import Phrasebook, phrases
+from salespilot.phrasebook import Phrasebook
+from salespilot.phrasefile import phrases
 from salespilot.reports import REPORTS
 from salespilot.tables import TABLES
 

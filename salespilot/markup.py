@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from salespilot.phrasebook import Phrasebook, is_missing
@@ -27,7 +28,7 @@ LONGEST_CELL = 120
 LONGEST_WORD = 24
 COMFORTABLE_TEXT = 18
 SHORT_LIST = 6
-NUMERIC = frozenset({"number", "count", "percent", "points", "money", "money_short", "days", "hours"})
+NUMERIC = frozenset({"number", "count", "decimal", "percent", "points", "money", "money_short", "days", "hours"})
 DATED = frozenset({"date", "date_short", "month", "month_short"})
 # Widths of Inter, measured; long words of headings are hyphenated where the table is set small.
 EM_OF_LETTER = 0.55
@@ -134,7 +135,8 @@ class _Column:
     @classmethod
     def of(cls, values: pd.Series, book: Phrasebook, table: str | None) -> _Column:
         column, raw = str(values.name), values.tolist()
-        shown = [clean(book.cell(column, value, table), LONGEST_CELL) for value in raw]
+        digits = _digits(values, book.format_of(column, table))
+        shown = [clean(book.cell(column, value, table, digits), LONGEST_CELL) for value in raw]
         heading = clean(book.heading(column, table), LONGEST_CELL)
         return cls(column, heading, _kind_of(values, book.format_of(column, table)), raw, shown, [""] * len(raw))
 
@@ -178,6 +180,22 @@ def _kind_of(values: pd.Series, known: str | None) -> str:
     if known in NUMERIC or (known is None and pd.api.types.is_numeric_dtype(values)):
         return "" if pd.api.types.is_bool_dtype(values) else "num"
     return "date" if known in DATED or pd.api.types.is_datetime64_any_dtype(values) else ""
+
+
+def _digits(values: pd.Series, kind: str | None) -> int | None:
+    """The decimals that all cells of a column share, so that they can be compared down the page; None: each its own.
+
+    Days and hours have none from ten on. Numbers have up to two, but large ones beside small ones are of different
+    kinds, row by row.
+    """
+    if kind not in ("number", "days", "hours") or not pd.api.types.is_numeric_dtype(values):
+        return None
+    sizes = values[np.isfinite(values.astype(float))].astype(float).abs()
+    if sizes.empty or sizes.max() >= (100 if kind == "number" else np.inf):
+        return None
+    if kind != "number":
+        return 0 if sizes.max() >= 10 or sizes.round(1).mod(1).eq(0).all() else 1
+    return next((places for places in (0, 1) if np.allclose(sizes.round(2), sizes.round(places), atol=1e-9)), 2)
 
 
 def _bars(values: pd.Series) -> list[str]:

@@ -36,7 +36,8 @@ from salespilot.conventions import Common, SettingError, settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding, Reason, Severity, leading
 from salespilot.fitness import tables_of
-from salespilot.phrasebook import NARROW, Phrasebook
+from salespilot.phrasebook import Phrasebook
+from salespilot.phrasefile import NARROW
 from salespilot.reports import REPORTS
 from salespilot.tables import TABLES
 

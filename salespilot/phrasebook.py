@@ -16,12 +16,10 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,81 +28,17 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 
-FOLDER = Path(__file__).parent / "phrases"
-LANGUAGES = ("fr", "en")
+from salespilot.phrasefile import KINDS, LANGUAGES, NARROW, PLACEHOLDER, PhraseError, phrases
+
 LOCALES: Mapping[str, Locale] = {"fr": Locale("fr", "FR"), "en": Locale("en", "GB")}
 MISSING = {"fr": "n. c.", "en": "n/a"}
 
-NARROW = "\u202f"
 MINUS = "\u2212"
 SCALES = {
     "fr": ((Decimal(10) ** 9, "Md"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k")),
     "en": ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k")),
 }
 DAYS = {"fr": ("jour", "jours", "j"), "en": ("day", "days", "d")}
-
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z_]+))?\}")
-
-
-class PhraseError(LookupError):
-    """A sentence that is missing, badly written or lacks a value. The message names the file and the key."""
-
-
-def typeset(text: str, language: str) -> str:
-    """The text with the apostrophes and, in French, the narrow no-break spaces that print asks for.
-
-    Phrase files may thus be typed on a plain keyboard. A space must be there to be made narrow: none is added.
-    """
-    text = re.sub(r"(?<=\w)'(?=\w|\{|«)", "’", text)
-    if language != "fr":
-        return text
-    text = re.sub(r"[ \u00a0]([;:!?%»€])", NARROW + r"\1", text)
-    return re.sub(r"«[ \u00a0]", "«" + NARROW, text)
-
-
-@lru_cache
-def phrases(name: str) -> Mapping[str, Mapping[str, str]]:
-    """The entries of one phrase file: key -> {"fr": ..., "en": ...} and what else the entry holds.
-
-    Nested tables have dotted keys (``[value.customer]`` is ``value.customer``). Empty when there is no such file: a
-    consultant's own notebook needs none. Raises PhraseError on an entry without both languages, on placeholders that
-    differ between them, on an unknown kind and on a stray brace.
-    """
-    file = FOLDER / f"{name}.toml"
-    if not file.exists():
-        return {}
-    try:
-        tree = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise PhraseError(f"phrases/{name}.toml: {error}") from error
-    entries = {}
-    for key, entry in _flatten(tree):
-        for language in LANGUAGES:
-            if not isinstance(entry.get(language), str) or not entry[language].strip():
-                raise PhraseError(f"phrases/{name}.toml: [{key}] has no {language}")
-            _check_braces(f"phrases/{name}.toml: [{key}] {language}", entry[language])
-        asked = [sorted(set(PLACEHOLDER.findall(entry[language]))) for language in LANGUAGES]
-        if asked[0] != asked[1]:
-            raise PhraseError(f"phrases/{name}.toml: [{key}] does not have the same placeholders in fr and en")
-        entries[key] = entry | {language: typeset(entry[language], language) for language in LANGUAGES}
-    return entries
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, entry in tree.items():
-        if not isinstance(entry, dict):
-            continue
-        if not entry or any(language in entry for language in LANGUAGES):
-            yield prefix + key, {k: v for k, v in entry.items() if not isinstance(v, dict)}
-        yield from _flatten(entry, f"{prefix}{key}.")
-
-
-def _check_braces(where: str, text: str) -> None:
-    for _, kind in PLACEHOLDER.findall(text):
-        if kind and kind not in KINDS:
-            raise PhraseError(f"{where}: unknown kind {kind!r}; kinds are {', '.join(sorted(KINDS))}")
-    if re.search(r"[{}]", PLACEHOLDER.sub("", text)):
-        raise PhraseError(f"{where}: a brace that opens or closes no placeholder")
 
 
 def is_missing(value: Any) -> bool:
@@ -173,11 +107,8 @@ class Phrasebook:
         return self._column(column, table) is not None
 
     def heading(self, column: str, table: str | None = None) -> str:
-        """The column's heading. ``table.column`` goes before ``column`` when the table is given.
-
-        Raises PhraseError when a report of the kit shows an unknown column; in a consultant's own notebook (a name
-        without a phrase file) the column's name stands in.
-        """
+        """The column's heading; ``table.column`` goes before ``column``. Raises PhraseError when a report of the kit
+        shows an unknown column; in a consultant's own notebook (no phrase file) the column's name stands in."""
         entry = self._column(column, table)
         if entry is not None:
             return entry[self.language]
@@ -190,13 +121,17 @@ class Phrasebook:
         entry = self._column(column, table)
         return None if entry is None else entry.get("format", "text")
 
-    def cell(self, column: str, value: object, table: str | None = None) -> str:
-        """The value as it stands in a cell of that column: dates and units short, listed words translated."""
+    def cell(self, column: str, value: object, table: str | None = None, digits: int | None = None) -> str:
+        """The value as it stands in a cell of that column: dates and units short, listed words translated, numbers,
+        days and hours with ``digits`` decimals if given."""
         kind = self.format_of(column, table) or _kind_of(value)
         if kind == "value":
             return self.value(value, column, table)
-        short = {"date": self.date_short, "month": self.month_short, "days": self.days_short}
-        return short[kind](value) if kind in short else self.format(kind, value)
+        if kind in ("number", "days", "hours"):
+            return {"number": self.number, "days": self.days_short, "hours": self.hours}[kind](value, digits)
+        if kind == "percent":
+            return self.percent(value, trim=False)
+        return {"date": self.date_short, "month": self.month_short}.get(kind, partial(self.format, kind))(value)
 
     def _column(self, column: str, table: str | None) -> Mapping[str, str] | None:
         return phrases("_columns").get(f"{table}.{column}") or phrases("_columns").get(column)
@@ -253,13 +188,19 @@ class Phrasebook:
         """A whole number: 12 345."""
         return self.number(value, 0)
 
-    def percent(self, value: object, digits: int = 1) -> str:
-        """A fraction as a percentage: 0.757 is 75,7 % in French, 75.7% in English."""
-        return self.missing if is_missing(value) else self._decimal(_exact(value) * 100, digits) + self._percent_sign
+    def decimal(self, value: object) -> str:
+        """A number with one decimal, whole or not: 3,0; 12,5."""
+        return self.number(value, 1)
+
+    def percent(self, value: object, digits: int = 1, *, trim: bool = True) -> str:
+        """A fraction as a percentage: 0.757 is 75,7 % in French, 75.7% in English; a threshold of 0.8 is 80 %."""
+        if is_missing(value):
+            return self.missing
+        return self._decimal(_exact(value) * 100, digits, trim=trim) + self._percent_sign
 
     def points(self, value: object) -> str:
         """A difference between two percentages, signed: 0.031 is +3,1 pts."""
-        text = self.percent(value).replace(self._percent_sign, f"{NARROW}pts")
+        text = self.percent(value, trim=False).replace(self._percent_sign, f"{NARROW}pts")
         return f"+{text}" if not is_missing(value) and _exact(value) > 0 else text
 
     def money(self, value: object) -> str:
@@ -271,8 +212,8 @@ class Phrasebook:
         return self._price(amount, get_currency_precision(self.currency) if fine else 0)
 
     def money_short(self, value: object) -> str:
-        """An amount for the eye: 840 €, 8,4 k€, 345 k€, 1,2 M€ in French; €840, €8.4k, €345k, €1.2M in English."""
-        return self._scaled(value, lambda part, scale: 1 if abs(part) < (10 if scale == "k" else 100) else 0)
+        """An amount for the eye: 840 €, 8,4 k€, 345 k€, 1,23 M€ in French; €840, €8.4k, €345k, €1.23M in English."""
+        return self._scaled(value, lambda part, scale: (abs(part) < 10) + (abs(part) < 100 and scale != "k"))
 
     def date(self, value: object) -> str:
         """A day in a sentence: 1er juin 2026, 1 June 2026."""
@@ -294,22 +235,29 @@ class Phrasebook:
         """The month of a day, short: janv. 2026, Jan 2026."""
         return self._dated(value, "MMM y")
 
-    def days(self, value: object) -> str:
-        """A length in days, one decimal under ten: 45 jours, 1 jour, 7,5 jours."""
+    def days(self, value: object, digits: int | None = None) -> str:
+        """A length in days, without ``digits`` one decimal under ten: 45 jours, 1 jour, 7,5 jours."""
         if is_missing(value):
             return self.missing
         number = _exact(value)
         one, many, _ = DAYS[self.language]
         single = abs(number) < 2 if self.language == "fr" else number == 1
-        return f"{self._decimal(number, 1 if abs(number) < 10 else 0, trim=True)} {one if single else many}"
+        places = digits if digits is not None else 1 if abs(number) < 10 else 0
+        return f"{self._decimal(number, places, trim=digits is None)} {one if single else many}"
 
-    def days_short(self, value: object) -> str:
+    def days_short(self, value: object, digits: int | None = None) -> str:
         """A length in days, in a cell: 45 j, 45 d."""
-        return self.missing if is_missing(value) else self.days(value).split(" ")[0] + NARROW + DAYS[self.language][2]
+        words = self.days(value, digits)
+        return words if is_missing(value) else words.split(" ")[0] + NARROW + DAYS[self.language][2]
 
-    def hours(self, value: object) -> str:
-        """A length in hours, at most one decimal: 12,5 h."""
-        return self.missing if is_missing(value) else f"{self._decimal(_exact(value), 1, trim=True)}{NARROW}h"
+    def hours(self, value: object, digits: int | None = None) -> str:
+        """A length in hours, without ``digits`` at most one decimal: 12,5 h."""
+        places = 1 if digits is None else digits
+        return (
+            self.missing
+            if is_missing(value)
+            else f"{self._decimal(_exact(value), places, trim=digits is None)}{NARROW}h"
+        )
 
     def axis(self, kind: str) -> Callable[[float, object], str]:
         """A formatter of matplotlib ticks, ``(value, position) -> text``, of that kind.
@@ -321,17 +269,13 @@ class Phrasebook:
             if kind in ("money", "money_short"):
                 return self._scaled(value, lambda *_: 2)
             if kind == "percent":
-                return self._decimal(_exact(value) * 100, 2, trim=True) + self._percent_sign
-            if kind in ("month", "date"):
-                return self._tick_of_time(kind, value)
+                return self.percent(value, 2)
+            if kind in ("month", "date"):  # matplotlib counts days since 1 January 1970
+                day = pd.Timestamp(int(value), unit="D")
+                return self.month_short(day) if kind == "month" else self.date_short(day)
             return str(getattr(self, {"days": "days_short", "count": "number"}.get(kind, kind))(value))
 
         return tick
-
-    def _tick_of_time(self, kind: str, value: float) -> str:
-        # matplotlib counts days since 1 January 1970.
-        day = date.fromordinal(date(1970, 1, 1).toordinal() + int(value))
-        return self.month_short(day) if kind == "month" else self.date_short(day)
 
     def _decimal(self, value: Decimal, digits: int, *, trim: bool = False) -> str:
         # Rounded here, half up as accountants do: Babel would round half to even, and write minus zero.
@@ -362,15 +306,6 @@ class Phrasebook:
 
     def _dated(self, value: object, pattern: str) -> str:
         return self.missing if is_missing(value) else str(format_date(_day(value), pattern, locale=self.locale))
-
-
-# fmt: off
-KINDS = frozenset({
-    "text", "id", "flag", "value", "number", "count", "percent", "points", "money", "money_short", "date", "date_short",
-    "month", "month_short", "days", "hours", "column",
-})
-# fmt: on
-"""What a placeholder or a column may be; each is a method of Phrasebook."""
 
 
 def _kind_of(value: object) -> str:

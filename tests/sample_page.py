@@ -17,12 +17,13 @@ import pandas as pd
 from matplotlib import pyplot
 
 from salespilot import page as pages
-from salespilot import phrasebook
+from salespilot import phrasefile
 from salespilot.client import Brand, Client
 from salespilot.conventions import Conventions, Settings, parameter, threshold
 from salespilot.dataset import Window
 from salespilot.finding import Finding, Severity, absent
 from salespilot.intake import Intake, SourceCount
+from salespilot.phrasebook import Phrasebook
 from salespilot.report import method
 
 PHRASES = """
@@ -201,10 +202,10 @@ def bars(frame, book, *, x, y):
 def install(monkeypatch, tmp_path: Path) -> None:
     """Make the kit know the sample: its module, and its phrases beside the true ones."""
     folder = tmp_path / "phrases"
-    shutil.copytree(phrasebook.FOLDER, folder)
+    shutil.copytree(phrasefile.FOLDER, folder)
     (folder / f"{NAME}.toml").write_text(PHRASES, encoding="utf-8")
-    monkeypatch.setattr(phrasebook, "FOLDER", folder)
-    phrasebook.phrases.cache_clear()
+    monkeypatch.setattr(phrasefile, "FOLDER", folder)
+    phrasefile.phrases.cache_clear()
     for module in (pages, method):
         monkeypatch.setattr(module, "REPORTS", {NAME: MODULE})
 
@@ -250,7 +251,7 @@ def printed(monkeypatch, tmp_path: Path, language: str = "fr", kind: str = "repo
     frame = parts.get("frame", customers())
     install(monkeypatch, tmp_path)
     outputs = collect(monkeypatch)
-    words = phrasebook.Phrasebook(NAME, language)
+    words = Phrasebook(NAME, language)
     holder = parts.get("dataset", dataset())
     told = parts.get("found", found())
     show(pages.Page(holder, NAME, Parameters(), result(frame), told, words), kind)

@@ -113,7 +113,8 @@ def test_without_a_past_there_is_a_middle_and_no_range():
 
 def test_a_period_that_is_over_has_landed():
     found = land(History(np.full(24, 1e5), np.ones(24), elapsed=12))
-    assert found.quantile(0.1) == found.quantile(0.9) == pytest.approx(1.2e6)
+    assert found.quantile(0.5) == pytest.approx(1.2e6)
+    assert found.quantile(0.1) is found.quantile(0.9) is None
     assert (found.probability(1.2e6), found.probability(1.3e6)) == (1.0, 0.0)
 
 
@@ -288,8 +289,13 @@ def test_a_date_inside_a_month():
 def test_a_closed_period_says_so():
     result, findings = made("2025-12-31", targets=targets(1e6, "2025-01-01", "2025-12-31"))
     assert result.key_figures["landing_p50"] == result.key_figures["actual_to_date"]
-    assert result.not_computable["method"].code == "period_over"
+    for name in ("method", "landing_p10", "landing_p90"):
+        assert result.not_computable[name].code == "period_over"
+    assert result.path[["landing_p10", "landing_p50", "landing_p90"]].isna().all(axis=None)
+    assert codes(findings, "T07-R1") == ["target_missed"]
     assert codes(findings, "T07-R6") == []
+    _, findings = made("2025-12-31", targets=targets(1.0, "2025-01-01", "2025-12-31"))
+    assert codes(findings, "T07-R1") == ["landing_held"]
 
 
 def test_the_first_weeks_of_a_first_year_are_not_computable():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salespilot import phrasebook
+from salespilot import phrasefile
 from salespilot.client import Brand, Client
 from salespilot.finding import Finding, Severity
 from salespilot.fitness import Fitness, Judgement, Verdict
@@ -63,10 +63,10 @@ class Page(HTMLParser):
 @pytest.fixture
 def book(tmp_path, monkeypatch):
     for name in ("_house", "_columns"):
-        (tmp_path / f"{name}.toml").write_bytes((phrasebook.FOLDER / f"{name}.toml").read_bytes())
+        (tmp_path / f"{name}.toml").write_bytes((phrasefile.FOLDER / f"{name}.toml").read_bytes())
     sentence = '[late_observation]\nfr = "{name} se tait"\nen = "{name} is silent"\n'
     (tmp_path / "review.toml").write_text(sentence, encoding="utf-8")
-    monkeypatch.setattr(phrasebook, "FOLDER", tmp_path)
+    monkeypatch.setattr(phrasefile, "FOLDER", tmp_path)
     phrases.cache_clear()
     yield Phrasebook("_house", "fr")
     phrases.cache_clear()

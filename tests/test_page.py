@@ -148,6 +148,23 @@ def test_table_formats_aligns_and_scopes(shown):
     assert "Ateliers Noël</td>" in found
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("mase", [1.0, 0.5, 1.234], ["1,00", "0,50", "1,23"]),
+        ("mase", [1.0, 12.0, None], ["1", "12", "n. c."]),
+        ("mase", [1.5, 1200.0], ["1,5", "1\u202f200"]),
+        ("gap_days", [8.1, 12.0], ["8\u202fj", "12\u202fj"]),
+        ("gap_days", [8.1, 2.0], ["8,1\u202fj", "2,0\u202fj"]),
+        ("hours", [8.25, 2.0], ["8,3\u202fh", "2,0\u202fh"]),
+        ("share", [0.8, 0.123], ["80,0\u202f%", "12,3\u202f%"]),
+    ],
+)
+def test_a_column_has_one_number_of_decimals(column, values, expected):
+    drawn = markup.table(pd.DataFrame({column: values}), Phrasebook("_house", "fr"))
+    assert re.findall("<td[^>]*>([^<]*)</td>", drawn) == expected
+
+
 def test_table_sorts_numbers_down_and_text_up(shown):
     page = a_page(frame=sample.customers(5))
     page.table("customers", page.result.customers, columns=["net_revenue"], sort="net_revenue", rows=1)
@@ -186,7 +203,7 @@ def test_method_prints_thresholds_parameters_and_data(shown):
     a_page().method()
     found = html(shown[0])
     assert "Part du CA au-delà de laquelle un client est une dépendance" in found
-    assert "<dd>15,0\u202f%</dd>" in found
+    assert "<dd>15\u202f%</dd>" in found
     assert "<dd>60 jours</dd>" in found
     assert "factures_2025.csv" in found
     assert "41\u202f176" in found

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salespilot import phrasebook
-from salespilot.phrasebook import FOLDER, LANGUAGES, PLACEHOLDER, Phrasebook, PhraseError, phrases
+from salespilot import phrasefile
+from salespilot.phrasebook import Phrasebook
+from salespilot.phrasefile import FOLDER, KINDS, LANGUAGES, PLACEHOLDER, PhraseError, phrases
 from salespilot.tables import TABLES
 
 FILES = sorted(file.stem for file in FOLDER.glob("*.toml"))
@@ -37,7 +38,7 @@ def en() -> Phrasebook:
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     """Writes a phrase file of a made-up report."""
-    monkeypatch.setattr(phrasebook, "FOLDER", tmp_path)
+    monkeypatch.setattr(phrasefile, "FOLDER", tmp_path)
     phrases.cache_clear()
 
     def write(name: str, text: str) -> None:
@@ -77,7 +78,7 @@ def test_each_language_is_its_own(name):
 def test_columns_are_in_alphabetical_order_with_known_formats(name):
     keys = list(phrases(name))
     assert keys == sorted(keys)
-    assert {entry["format"] for entry in phrases(name).values()} <= phrasebook.KINDS
+    assert {entry["format"] for entry in phrases(name).values()} <= KINDS
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
@@ -101,9 +102,11 @@ def test_numbers_in_french(fr):
     assert fr.money(Decimal("99.999")) == f"100,00{N}€"
     assert fr.percent(0.757) == f"75,7{N}%"
     assert fr.percent(0.5, digits=0) == f"50{N}%"
+    assert fr.percent(0.8) == f"80{N}%"
     assert fr.count(np.int64(12345)) == f"12{N}345"
     assert fr.number(0.7342) == "0,73"
     assert fr.number(12.0) == "12"
+    assert [fr.decimal(12.0), fr.decimal(16.14)] == ["12,0", "16,1"]
     assert fr.days(45.4) == "45 jours"
     assert fr.days(1) == "1 jour"
     assert fr.days(7.5) == "7,5 jours"
@@ -130,7 +133,7 @@ def test_numbers_in_english(en):
         (345_000, f"345{N}k€", "€345k"),
         (999_400, f"999{N}k€", "€999k"),
         (999_950, f"1{N}M€", "€1M"),
-        (1_234_567, f"1,2{N}M€", "€1.2M"),
+        (1_234_567, f"1,23{N}M€", "€1.23M"),
         (-45_600_000, f"−45,6{N}M€", "−€45.6M"),
         (2_300_000_000, f"2,3{N}Md€", "€2.3bn"),
     ],
@@ -140,7 +143,7 @@ def test_short_money(fr, en, amount, french, english):
 
 
 def test_other_currencies():
-    assert Phrasebook("_house", "fr", "CHF").money_short(1_234_567) == f"1,2{N}M{N}CHF"
+    assert Phrasebook("_house", "fr", "CHF").money_short(1_234_567) == f"1,23{N}M{N}CHF"
     assert Phrasebook("_house", "en", "CHF").money(1234) == f"CHF{N}1,234"
     assert Phrasebook("_house", "en", "JPY").money(12.4) == "JP¥12"
 
@@ -149,7 +152,8 @@ def test_half_is_rounded_up_and_zero_has_no_sign(fr):
     assert fr.count(0.5) == "1"
     assert fr.count(2.5) == "3"
     assert fr.percent(0.0005) == f"0,1{N}%"
-    assert fr.percent(-0.0001) == f"0,0{N}%"
+    assert fr.percent(-0.0001) == f"0{N}%"
+    assert fr.cell("share", -0.0001) == f"0,0{N}%"
 
 
 def test_dates(fr, en):
@@ -167,7 +171,7 @@ def test_dates(fr, en):
 
 @pytest.mark.parametrize("nothing", [None, float("nan"), np.float32("nan"), pd.NaT, pd.NA, float("inf")])
 def test_what_is_missing_says_so_whatever_the_kind(fr, en, nothing):
-    for kind in phrasebook.KINDS:
+    for kind in KINDS:
         assert fr.format(kind, nothing) == "n. c."
         assert en.format(kind, nothing) == "n/a"
 
@@ -190,8 +194,8 @@ def test_ticks(fr, en):
 def test_a_sentence_is_filled_and_typeset(write):
     write("r", '[a]\nfr = "L\'essentiel : {name} pèse {s:percent} !"\nen = "It\'s {name}: {s:percent}"\n')
     book = Phrasebook("r", "fr")
-    assert book.say("a", name="X", s=0.5) == f"L’essentiel{N}: X pèse 50,0{N}%{N}!"
-    assert Phrasebook("r", "en").say("a", name="X", s=0.5, unused=1) == "It’s X: 50.0%"
+    assert book.say("a", name="X", s=0.5) == f"L’essentiel{N}: X pèse 50{N}%{N}!"
+    assert Phrasebook("r", "en").say("a", name="X", s=0.5, unused=1) == "It’s X: 50%"
 
 
 def test_a_value_is_inserted_once_and_as_it_is(write):
@@ -249,6 +253,8 @@ def test_columns(fr, en):
     assert fr.cell("last_order_date", date(2026, 6, 1)) == "01/06/2026"
     assert fr.cell("month", date(2026, 6, 1)) == "juin 2026"
     assert fr.cell("gap_days", 45.0) == f"45{N}j"
+    assert fr.cell("gap_days", 45.0, digits=1) == f"45,0{N}j"
+    assert fr.cell("share", 0.8) == f"80,0{N}%"
     assert fr.cell("is_new", np.True_) == "oui"
     assert fr.cell("customer_id", "00042") == "00042"
     assert fr.cell("year", 2025) == "2025"

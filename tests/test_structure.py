@@ -40,7 +40,7 @@ IN = (
 )
 JUDGE = ("finding", "conventions", "classes", "inference", "behaviour", "diagnostics", "plans", "reports", "results")
 OUT = (
-    *("phrasebook", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "injected"),
+    *("phrasebook", "phrasefile", "phrases", "charts", "page", "markup", "sentences", "slides", "brand", "injected"),
     *("engine", "report", "cli"),
 )
 SHARED = ("finding", "conventions", "classes", "inference", "behaviour")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
-from salespilot import phrasebook
+from salespilot import phrasefile
 from salespilot.finding import Finding, Severity
 from salespilot.phrasebook import Phrasebook, phrases
 from salespilot.report.workbook import FINDING_COLUMNS, sheet_names, workbook
@@ -40,7 +40,7 @@ class Result:
 def book(tmp_path, monkeypatch):
     """A made-up report's words beside those of the house."""
     for name in ("_house", "_columns"):
-        (tmp_path / f"{name}.toml").write_bytes((phrasebook.FOLDER / f"{name}.toml").read_bytes())
+        (tmp_path / f"{name}.toml").write_bytes((phrasefile.FOLDER / f"{name}.toml").read_bytes())
     (tmp_path / "r.toml").write_text(
         """
         [title]
@@ -61,7 +61,7 @@ def book(tmp_path, monkeypatch):
         """,
         encoding="utf-8",
     )
-    monkeypatch.setattr(phrasebook, "FOLDER", tmp_path)
+    monkeypatch.setattr(phrasefile, "FOLDER", tmp_path)
     phrases.cache_clear()
     yield Phrasebook("r", "fr")
     phrases.cache_clear()

@@ -31,7 +31,7 @@ OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_n
 CREATED = datetime(2000, 1, 1)
 HEADER = {"bold": True, "font_color": "#ffffff", "bg_color": "#0b3a5b", "text_wrap": True, "valign": "vcenter"}
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-NUMBERS = frozenset({"number", "count", "percent", "points", "money", "money_short", "days", "hours"})
+NUMBERS = frozenset({"number", "count", "decimal", "percent", "points", "money", "money_short", "days", "hours"})
 DATES = frozenset({"date", "date_short", "month", "month_short"})
 
 
@@ -115,6 +115,7 @@ class _Styles:
             "points": "+0.0%;-0.0%;0.0%",
             "count": "#,##0",
             "number": "#,##0.00",
+            "decimal": "#,##0.0",
             "days": "#,##0",
             "hours": "#,##0.0",
             "date": "dd/mm/yyyy" if french else "d mmm yyyy",

@@ -96,8 +96,8 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     figures["excluded_count"] = len(thresholds.excluded_years)
     judged = people.dropna(subset="target_probability") if people is not None else pd.DataFrame({"entity_kind": []})
     judged = judged[judged["entity_kind"] == "rep"]
-    figures["judged_count"] = len(judged)
-    figures["reachable_count"] = int((judged["target_probability"] >= thresholds.amber).sum()) if len(judged) else 0
+    figures["judged_count"] = len(judged) or None
+    figures["reachable_count"] = int((judged["target_probability"] >= thresholds.amber).sum()) if len(judged) else None
     if people is None:
         reasons |= dict.fromkeys(["entities", "aimed"], Reason("no_rep_booked"))
     elif people["target"].isna().all():
@@ -120,6 +120,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
 # What cannot be computed for want of the same thing as another figure or frame.
 SAME_REASON = {
     "gap": "required_pace_ratio", "required_pace": "required_pace_ratio", "current_pace": "required_pace_ratio",
+    "judged_count": "target_probability", "reachable_count": "target_probability",
     "kept_landing": "landing_p50", "origin_count": "landing_p50", "outside_count": "landing_p10",
     "open_count": "milestones", "overdue_count": "milestones", "dropped_count": "milestones",
     "weighted_pipeline": "milestones", "lag_days": "milestones", "rolled_backlog": "milestones",

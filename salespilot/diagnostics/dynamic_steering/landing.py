@@ -75,10 +75,11 @@ class Landing:
     level: float = 0.80
 
     def quantile(self, share: float) -> float | None:
-        """The landing that is not reached with probability ``share``; None where no past tells the spread."""
-        if share == 0.5 or self.rest == 0:
+        """The landing that is not reached with probability ``share``; None where no past tells the spread, or where
+        nothing is left to foretell."""
+        if share == 0.5:
             return self.actual + self.rest
-        if self.scale is None or self.freedom is None:
+        if self.scale is None or self.freedom is None or self.rest == 0:
             return None
         return self.actual + self.rest * float(np.exp(stats.t.ppf(share, self.freedom) * self.scale))
 

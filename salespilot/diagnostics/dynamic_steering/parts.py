@@ -50,7 +50,7 @@ def path(time: series.Timeline, history: History, found: Landing, aims: pd.DataF
     shares = np.cumsum(shape) / total if total > 0 and (shape >= 0).all() else np.linspace(0, 1, size - gone + 1)[1:]
     tail = (1 - found.level) / 2
     for name, share in (("landing_p10", tail), ("landing_p50", 0.5), ("landing_p90", 1 - tail)):
-        end = found.quantile(share)
+        end = found.quantile(share) if gone < size else None
         line = np.full(size + 1, np.nan)
         if end is not None:
             line[gone:] = found.actual + np.concatenate([[0.0], shares]) * (end - found.actual)

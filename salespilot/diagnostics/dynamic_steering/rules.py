@@ -39,7 +39,11 @@ def _landing(result: Result, th: Thresholds) -> Iterator[Finding]:
     target, best, worst = (_figure(result, name) for name in ("target", "landing_p90", "landing_p10"))
     low = None if target is None or best is None else max(target - best, 0.0)
     high = None if target is None or worst is None else max(target - worst, 0.0)
-    if chance < th.amber and gap > 0:
+    if _is_over(result) and gap > 0:
+        yield Finding(
+            NAME, "T07-R1", "target_missed", Severity.WATCH, subject, code, lead_days=th.lead_days, values=values
+        )
+    elif chance < th.amber and gap > 0:
         yield Finding(
             NAME, "T07-R1", "landing_short", Severity.ALERT, subject, code, stake=gap, stake_kind="at_risk",
             stake_low=low, stake_high=high,
@@ -47,6 +51,10 @@ def _landing(result: Result, th: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
     elif chance >= th.green:
         yield Finding(NAME, "T07-R1", "landing_held", Severity.GOOD, subject, code, values=values)
+
+
+def _is_over(result: Result) -> bool:
+    return _figure(result, "days_left") == 0
 
 
 def _end(result: Result) -> date | None:
@@ -61,7 +69,7 @@ def _subject(result: Result) -> tuple[str, str]:
 
 def _people(result: Result, th: Thresholds) -> Iterator[Finding]:
     """T07-R1 for the salespeople furthest from their own target."""
-    if result.entities is None or _subject(result)[0] == "rep":
+    if result.entities is None or _subject(result)[0] == "rep" or _is_over(result):
         return
     table = result.entities
     rows = table[
@@ -103,7 +111,6 @@ def _milestones(result: Result, th: Thresholds) -> Iterator[Finding]:
         names = ("stage", "weekly_count", "weekly_per_rep", "usual_weekly", "effort_multiple", "deficit")
         values = {name: row[name] for name in names} | {"weeks": row["weeks_left"], "reps": int(row["rep_count"])}
         values |= {"when": row["last_useful_date"].date(), "count": int(row["deficit_count"])}
-        values |= {name: round(float(row[name]), 1) for name in names[1:5]}
         is_far = not row["effort_multiple"] <= th.effort_unreal
         code = "weekly_quota_unreal" if is_far else "weekly_quota"
         yield Finding(
