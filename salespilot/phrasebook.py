@@ -273,7 +273,7 @@ class Phrasebook:
             if kind in ("month", "date"):  # matplotlib counts days since 1 January 1970
                 day = pd.Timestamp(int(value), unit="D")
                 return self.month_short(day) if kind == "month" else self.date_short(day)
-            return str(getattr(self, {"days": "days_short", "count": "number"}.get(kind, kind))(value))
+            return str(getattr(self, {"days": "days_short", "count": "number", "decimal": "number"}.get(kind, kind))(value))
 
         return tick
 

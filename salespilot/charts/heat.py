@@ -22,7 +22,7 @@ def heat(frame: pd.DataFrame, book: Phrasebook, *, x: str, y: str, value: str, f
     table = frame.pivot_table(value, y, x, aggfunc="first", sort=False, observed=True, dropna=False).astype(float)
     table = table.reindex(index=frame[y].drop_duplicates(), columns=frame[x].drop_duplicates())
     numbers = np.ma.masked_invalid(table.to_numpy())
-    drawn, axes = style.figure(2.0 + 0.7 * max(len(table), 2))
+    drawn, axes = style.figure(2.0 + 0.5 * max(len(table), 2))
     axes.pcolormesh(numbers, cmap=BLUES, edgecolors="white", linewidth=1.5)
     span = float(numbers.max() - numbers.min()) or 1.0 if numbers.count() else 1.0
     if len(table.columns) <= 14:
