@@ -51,6 +51,7 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "costs",
         ),
         "opportunities": ("opportunity_events", "stages", "milestone_evidence", "quotes", "customers", "reps"),
+        "opportunity_events": ("opportunities", "stages", "milestone_evidence", "customers", "reps"),
         "activities": ("customers", "reps", "rep_capacity", "calendar", "targets"),
         "reps": ("rep_capacity", "customer_assignments", "targets"),
         "targets": ("reps", "rep_capacity", "actions", "action_targets", "opportunities"),
@@ -59,7 +60,6 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """A needed table -> the tables that enrich the reports made from it: their faults weaken, their absence is no fault."""
-
 
 NEVER_KEPT = frozenset({"forecast_snapshots"})
 """Tables that no system keeps unless told to: where absent, they are to be recorded from today."""

@@ -133,10 +133,10 @@ class Page:
         """The words without the sentences and the clauses whose figure could not be computed, if any is left."""
         if self.book.missing not in words:
             return words
-        sentences = [sentence for sentence in SENTENCE_END.split(words) if self.book.missing not in sentence]
+        whole = [sentence for sentence in sentences.SENTENCE_END.split(words) if self.book.missing not in sentence]
         clauses = [clause for clause in CLAUSE_END.split(words) if self.book.missing not in clause]
         comma = f"{NARROW}; " if self.book.language == "fr" else "; "
-        return " ".join(sentences) or comma.join(clauses) or words
+        return " ".join(whole) or comma.join(clauses) or words
 
     def _label(self, kind: str, key: str) -> str:
         # The same key keeps its number when its cell is run again.
@@ -370,7 +370,6 @@ class Page:
         _show(made, part="method")
 
 
-SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-ZÀ-Ý])")
 CLAUSE_END = re.compile(r"\s*;\s+")
 
 

@@ -193,10 +193,12 @@ class Phrasebook:
         return self.number(value, 1)
 
     def percent(self, value: object, digits: int = 1, *, trim: bool = True) -> str:
-        """A fraction as a percentage: 0.757 is 75,7 % in French, 75.7% in English; a threshold of 0.8 is 80 %."""
+        """A fraction as a percentage: 0.757 is 75,7 % in French, 75.7% in English; exactly 0.8 is 80 %."""
         if is_missing(value):
             return self.missing
-        return self._decimal(_exact(value) * 100, digits, trim=trim) + self._percent_sign
+        share = _exact(value) * 100
+        is_whole = trim and share == share.to_integral_value()
+        return self._decimal(share, 0 if is_whole else digits) + self._percent_sign
 
     def points(self, value: object) -> str:
         """A difference between two percentages, signed: 0.031 is +3,1 pts."""
@@ -269,11 +271,13 @@ class Phrasebook:
             if kind in ("money", "money_short"):
                 return self._scaled(value, lambda *_: 2)
             if kind == "percent":
-                return self.percent(value, 2)
+                return self._decimal(_exact(value) * 100, 2, trim=True) + self._percent_sign
             if kind in ("month", "date"):  # matplotlib counts days since 1 January 1970
                 day = pd.Timestamp(int(value), unit="D")
                 return self.month_short(day) if kind == "month" else self.date_short(day)
-            return str(getattr(self, {"days": "days_short", "count": "number", "decimal": "number"}.get(kind, kind))(value))
+            return str(
+                getattr(self, {"days": "days_short", "count": "number", "decimal": "number"}.get(kind, kind))(value)
+            )
 
         return tick
 

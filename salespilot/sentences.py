@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from salespilot import markup
 from salespilot.finding import Finding, Severity
 from salespilot.phrasebook import Phrasebook
 
+SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-ZÀ-Ý])")
+
 
 def observation(finding: Finding, book: Phrasebook, longest: int | None = None) -> str:
-    """The finding's observation in the book's language; names cut at ``longest`` characters where it is given."""
-    return _book(finding, book).say(f"{finding.code}_observation", **_values(finding, longest))
+    """The finding's observation in the book's language; names cut at ``longest`` characters where it is given.
+
+    Of a value that is not known, the sentence is left out, unless it is the first.
+    """
+    said = _book(finding, book).say(f"{finding.code}_observation", **_values(finding, longest))
+    first, *more = SENTENCE_END.split(said)
+    return " ".join([first, *(sentence for sentence in more if book.missing not in sentence)])
 
 
 def action(finding: Finding, book: Phrasebook, longest: int | None = None) -> str | None:

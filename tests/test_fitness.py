@@ -263,3 +263,11 @@ def test_of_alternatives_the_whole_ones_feed_the_report():
         judgement = assess(intake(columns=columns), either, client()).judgements["activity_productivity"]
         assert judgement.verdict is Verdict.NOT_FED
         assert [missing.table for missing in judgement.missing] == [lacking]
+
+
+def test_deals_that_cannot_be_read_are_a_reserve_where_their_history_stands_in():
+    unread = Issue("unreadable_file", "opportunities", file="deals.csv", values={"effect": "blocks"})
+    columns = {"opportunity_events": ("event_id", "opportunity_id", "event_ts", "field", "old_value", "new_value")}
+    either = {"sales_cycle": (("opportunities", "opportunity_events"),)}
+    judgement = assess(intake(unread, columns=columns), either, client()).judgements["sales_cycle"]
+    assert (judgement.verdict, judgement.main.issue) == (Verdict.RESERVES, unread)

@@ -152,8 +152,7 @@ def test_half_is_rounded_up_and_zero_has_no_sign(fr):
     assert fr.count(0.5) == "1"
     assert fr.count(2.5) == "3"
     assert fr.percent(0.0005) == f"0,1{N}%"
-    assert fr.percent(-0.0001) == f"0{N}%"
-    assert fr.cell("share", -0.0001) == f"0,0{N}%"
+    assert fr.percent(-0.0001) == f"0,0{N}%"
 
 
 def test_dates(fr, en):

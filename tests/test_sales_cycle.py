@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salespilot import dataset as datasets
-from salespilot import results
+from salespilot import results, sentences
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.diagnostics import sales_cycle
 from salespilot.diagnostics.sales_cycle import Parameters, Thresholds, reasons, scope, slippage
 from salespilot.finding import Severity
+from salespilot.phrasebook import Phrasebook
 from salespilot.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +140,9 @@ def test_bulk_clean_ups_are_flagged_and_separable():
     assert one.loss_reasons["loss_reason"].to_list() == ["budget"]
     (found,) = [f for f in sales_cycle.findings(one) if f.code == "cleanup"]
     assert (found.subject_id, found.owner, found.values["n"]) == ("R1", "R1", 20)
+    (found,) = [f for f in sales_cycle.findings(result([row | {"rep_id": None} for row in cleaned()]))
+                if f.code.startswith("cleanup")]  # fmt: skip
+    assert (found.code, found.subject_id, found.owner) == ("cleanup_unowned", "all", None)
 
 
 def test_amounts_of_zero_and_of_other_currencies_are_counted_apart():
@@ -415,6 +419,14 @@ def test_no_next_step_is_not_blamed_where_the_export_has_no_such_date():
     one = result(*many())
     assert one.key_figures["next_step_share"] is None
     assert "no_next_step" not in codes(one)
+
+
+@pytest.mark.parametrize(("amount", "told"), [(5000.0, "Montant : 5 000 €."), (None, "")])
+def test_an_amount_that_is_not_known_is_not_told(amount, told):
+    rows = [deal("idle", "2026-06-28", next_step_date="2026-06-28", amount=amount)]
+    (found,) = [f for f in sales_cycle.findings(result(rows, path("idle", ("2026-06-28", "J1")))) if f.owner]
+    said = sentences.observation(found, Phrasebook("sales_cycle", "fr")).replace("\u202f", " ")
+    assert said == f"c-idle (idle), jalon « Contact » : aucune prochaine étape datée à venir. {told}".strip()
 
 
 def test_a_list_in_order_is_not_blamed():

@@ -45,10 +45,10 @@ def _reading(result: Result) -> Iterator[Finding]:
         for row in result.cleanups.to_dict("records"):
             values = {"name": _text(row["owner_name"]), "n": int(row["lost_count"]), "value": float(row["lost_value"])}
             values |= {"day": row["closed_date"].date(), "rate": figures["win_rate_closed"]}
-            yield Finding(
-                NAME, "T09-R0", "cleanup", Severity.WATCH, "rep", str(row["rep_id"]), _text(row["rep_id"]),
-                values=values | {"kept_rate": figures["kept_win_rate"]},
-            )  # fmt: skip
+            values["kept_rate"] = figures["kept_win_rate"]
+            rep = _text(row["rep_id"])
+            code, kind, subject = ("cleanup", "rep", rep) if rep else ("cleanup_unowned", "company", "all")
+            yield Finding(NAME, "T09-R0", code, Severity.WATCH, kind, subject, rep, values=values)
 
 
 def _deals(result: Result, th: Thresholds) -> Iterator[Finding]:
