@@ -89,7 +89,8 @@ def _path(dataset: Dataset, name: str, parameters: Any) -> Path | None:
 
 def _keep(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    # Beside the folder of results, which thus holds whole ones only, whoever copies it meanwhile.
+    handle, temporary = tempfile.mkstemp(dir=path.parent.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     Path(temporary).replace(path)
