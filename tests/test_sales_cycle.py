@@ -415,6 +415,17 @@ def test_upkeep_of_open_deals():
     assert one.reps.set_index("rep_id").loc["R9", "is_former"]
 
 
+def test_the_open_deals_bring_their_weighted_sum_within_a_range():
+    starts = [f"2025-{1 + i % 9:02d}-01" for i in range(36)]
+    ends = [str(pd.Timestamp(start) + pd.Timedelta(days=60 + i)) for i, start in enumerate(starts)]
+    rows = [deal(f"d{i:02d}", starts[i], "won" if i % 2 else "lost", ends[i]) for i in range(36)]
+    figures = result([*rows, *(deal(f"o{i}", "2026-06-01") for i in range(4))]).key_figures
+    low, middle, high = (figures[f"weighted_{name}"] for name in ("low", "value", "high"))
+    assert 100 <= middle <= 300
+    assert low <= middle - 50 < middle + 50 <= high
+    assert {low % 100, high % 100} == {0}
+
+
 def test_no_next_step_is_not_blamed_where_the_export_has_no_such_date():
     one = result(*many())
     assert one.key_figures["next_step_share"] is None

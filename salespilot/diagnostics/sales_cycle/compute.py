@@ -11,7 +11,7 @@ import pandas as pd
 from salespilot import cells
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
-from salespilot.deals import deal_history, spells, stage_names, stage_table
+from salespilot.deals import deal_history, landing_draws, spells, stage_names, stage_table
 from salespilot.diagnostics.sales_cycle import ageing, effort, flow, losses, scope, slippage
 from salespilot.diagnostics.sales_cycle.figures import missing_figure, named
 from salespilot.diagnostics.sales_cycle.result import Result
@@ -253,7 +253,11 @@ def _open(
     if rows["amount"].gt(0).any():
         figures["open_value"] = float(rows["amount"].sum())
         if rows["weighted_amount"].notna().any():
-            figures["weighted_value"] = float(rows["weighted_amount"].sum())
+            priced = rows.dropna(subset="weighted_amount")
+            figures["weighted_value"] = float(priced["weighted_amount"].sum())
+            totals = landing_draws(priced["amount"], priced["win_probability"])
+            low, high = (float(bound) for bound in np.quantile(totals, [0.1, 0.9]))
+            figures |= {"weighted_low": low, "weighted_high": high}
     if rows["has_next_step"].notna().any():
         figures["next_step_share"] = float(rows["has_next_step"].astype(bool).mean())
     if rows.empty:
