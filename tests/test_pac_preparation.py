@@ -131,6 +131,26 @@ def test_the_gap_is_target_less_landing_and_the_bridge_adds_up():
     assert steps[["landing", "decided", "proposed", "not_covered"]].sum() == pytest.approx(steps["target"])
 
 
+def test_the_targets_of_the_year_before_are_weighed_by_who_reached_them():
+    """R1 sold 480,000 or so: 2 % short of one target, far above the other; R2 sold nothing."""
+    sold = sales()
+    own = sold.loc[sold["invoice_date"].dt.year == 2025, "amount_net"].sum()
+    before = TARGETS.assign(
+        period_start=pd.Timestamp("2025-01-01"), period_end=pd.Timestamp("2025-12-31"), value=own * 1.02
+    )
+    shares = needs.target_quality(client(targets=before), 0.20)
+    assert shares == {"target_people": 2, "target_reached_share": 0.0, "target_near_share": 0.5}
+    easy = needs.target_quality(client(targets=before.assign(value=own / 2)), 0.20)
+    assert easy == {"target_people": 2, "target_reached_share": 0.5, "target_near_share": 0.0}
+    assert needs.target_quality(client(), 0.20)["target_reached_share"] is None
+    assert pac.compute(client(), results()).quality == "target_quality_none"
+    assert pac.compute(client(targets=before), results()).quality == "target_quality_doubtful"
+    wide = Thresholds(healthy_low=0.0, healthy_high=0.0)
+    assert pac.compute(client(targets=before), results(), Parameters(), wide).quality == "target_quality"
+    late = client(targets=before, sales_lines=sold[sold["invoice_date"] >= "2025-03-01"])
+    assert needs.target_quality(late, 0.20)["target_reached_share"] is None
+
+
 def test_a_contribution_counts_the_time_left_and_the_chance():
     one = plan(found(stake=10_000.0))
     # starts on 14 July, pays from 13 August: 140 days of the year are left

@@ -11,7 +11,7 @@ from salespilot.finding import Reason, absent
 from salespilot.intake.register import OPEN
 from salespilot.plans.pac_preparation import candidates, capacity, checks, choice, follow, impact
 from salespilot.plans.pac_preparation.model import Figures, Parameters, Reasons, Result, Thresholds
-from salespilot.plans.pac_preparation.needs import Gap, Results, by_rep, gap, needs
+from salespilot.plans.pac_preparation.needs import Gap, Results, by_rep, gap, needs, target_quality
 
 KEYS = (
     "gap", "expected_contribution", "plan_coverage", "close_probability", "hours_planned", "capacity_hours",
@@ -21,7 +21,7 @@ MORE = (
     "target", "landing", "residual", "protected", "next_year_gain", "decided_contribution", "decided_count",
     "proposed_count", "renounced_count", "renounced_amount", "candidate_count", "lever_count", "weeks_left",
     "decided_probability", "actions_due", "actions_late", "judged_count", "effective_count", "assumed_load_count",
-    "uncounted_count",
+    "uncounted_count", "target_people", "target_reached_share", "target_near_share",
 )  # fmt: skip
 Frames = dict[str, pd.DataFrame | None]
 TEAM_FRAMES = ("bridge", "checks", "missing", "needs", "levers", "unowned")
@@ -72,6 +72,7 @@ def compute(
         "renounced_amount": float(pool.loc[~taken & (pool["stake_kind"] == "gain"), "next_year"].sum()),
         "weeks_left": max(round((end - pd.Timestamp(dataset.as_of)).days / 7), 0),
     }  # fmt: skip
+    figures |= target_quality(dataset, thresholds.near_share)
     frames["bridge"] = _bridge(short, pool[taken], open_ones)
     frames |= _activity(dataset, results, short, frames["load"], open_ones, pool[taken], figures)
     whole = frames["load"]
@@ -85,7 +86,17 @@ def compute(
     frames["unowned"] = lone if len(lone) else None
     if parameters.rep:
         _seen_by(parameters.rep, frames, figures, short)
-    return Result(**frames, key_figures=figures, not_computable=_explained(frames, figures, missing, short))
+    quality = _quality(figures["target_reached_share"], thresholds)
+    return Result(
+        **frames, quality=quality, key_figures=figures, not_computable=_explained(frames, figures, missing, short)
+    )
+
+
+def _quality(reached: float | None, thresholds: Thresholds) -> str:
+    if reached is None:
+        return "target_quality_none"
+    healthy = thresholds.healthy_low <= reached <= thresholds.healthy_high
+    return "target_quality" if healthy else "target_quality_doubtful"
 
 
 def _margin(dataset: Dataset) -> float | None:
@@ -310,9 +321,10 @@ def _explained(frames: Frames, figures: Figures, missing: Reasons, short: Gap) -
         "renounced": "nothing_renounced", "candidates": "no_candidate",
         "progress": "nothing_due", "execution_rate": "nothing_due", "untouched": "no_potential_known",
         "unowned": "all_owned", "people": "nobody_in_post", "load": "period_over", "capacity_hours": "period_over",
-        "gap": "no_rep_target", "plan_coverage": "no_gap",
+        "gap": "no_rep_target", "plan_coverage": "no_gap", "target_reached_share": "no_target_before",
+        "target_near_share": "no_target_before",
     }  # fmt: skip
-    empty = [name for name in Result.__dataclass_fields__ if name not in ("key_figures", "not_computable")]
+    empty = [name for name in Result.__dataclass_fields__ if name not in ("quality", "key_figures", "not_computable")]
     wanted = [name for name in empty if frames.get(name) is None]
     wanted += [name for name, value in figures.items() if value is None]
     wanted += ["proposed", "judged"]

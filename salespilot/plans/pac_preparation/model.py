@@ -57,6 +57,9 @@ class Thresholds(Settings):
     review_days: int = threshold(30, "days", "between two reviews at most", "S17")
     reviewed_share: float = threshold(0.90, "share of actions", "reviewed on time")
     executed_share: float = threshold(0.80, "share of actions due", "done")
+    near_share: float = threshold(0.20, "share of the target", "above or below: near it", "S79")
+    healthy_low: float = threshold(0.55, "share of salespeople", "reach a healthy target, at least", "S79")
+    healthy_high: float = threshold(0.65, "share of salespeople", "reach a healthy target, at most", "S79")
     late_share: float = threshold(0.20, "share of progress", "behind the calendar: late")
     effect_months: int = threshold(4, "months", "after the start before an effect is judged")
     before_months: int = threshold(12, "months", "before the start, to compare with")
@@ -87,6 +90,7 @@ class Result:
     ``impacts``      one row an action on customers: measured effect with its interval, verdict
     ``untouched``    one row a salesperson whose customers with most left to win no action touches
     ``unowned``      one row an action open or in draft that nobody owns
+    ``quality``      the phrase on last year's targets: within reach, out of it, or not known
     """
 
     plan_columns = (
@@ -128,6 +132,7 @@ class Result:
     impacts: pd.DataFrame | None = None
     untouched: pd.DataFrame | None = None
     unowned: pd.DataFrame | None = None
+    quality: str = "target_quality_none"
     key_figures: Mapping[str, float | int | None] = field(default_factory=dict)
     not_computable: Mapping[str, Reason] = field(default_factory=dict)
 

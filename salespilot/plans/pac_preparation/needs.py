@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from salespilot.dataset import Dataset, Window
+from salespilot.diagnostics.dynamic_steering.series import daily_sales, targets_of
 from salespilot.finding import Finding, Reason, absent
 from salespilot.periods import fiscal_year
 
@@ -55,6 +57,29 @@ def gap(dataset: Dataset, results: Results) -> Gap:
         untold = Reason("no_target_of_year") if dataset.has("targets") else absent("targets")
         return Gap(period, target, landing, by_rep, why or untold)
     return Gap(period, float(target), float(landing), by_rep)
+
+
+def target_quality(dataset: Dataset, near: float) -> dict[str, float | None]:
+    """Were last year's targets within reach? ``target_people``: salespeople with a target for the whole fiscal year
+    before; shares of them that reached it, and that ended within ``near`` of it (method, section 6 c).
+
+    The shares are None where nobody had one, or sales do not go back to the first month of that year.
+    """
+    year = fiscal_year(dataset, fiscal_year(dataset, dataset.as_of).start - timedelta(days=1))
+    aims = targets_of(dataset, year)
+    aims = aims[(aims["entity_level"] == "rep") & (aims["value"] > 0)]
+    whole = aims.groupby("entity_id")["period_start"].min() <= pd.Timestamp(year.start)
+    aim = aims.groupby("entity_id")["value"].sum()[whole]
+    sales = daily_sales(dataset)
+    if aim.empty or not (sales["day"] < pd.Timestamp(year.start) + pd.DateOffset(months=1)).any():
+        return {"target_people": 0, "target_reached_share": None, "target_near_share": None}
+    sold = sales[sales["day"].between(pd.Timestamp(year.start), pd.Timestamp(year.end))].groupby("rep_id")["amount"]
+    reached = sold.sum().reindex(aim.index).fillna(0.0) / aim
+    return {
+        "target_people": len(aim),
+        "target_reached_share": float((reached >= 1).mean()),
+        "target_near_share": float(((reached - 1).abs() <= near).mean()),
+    }
 
 
 def needs(dataset: Dataset, results: Results, amount: float, weeks: float) -> pd.DataFrame | None:
