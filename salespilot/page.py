@@ -302,7 +302,9 @@ class Page:
         if self.book.has(f"{key}_source"):
             unread = {self.book.say(f"table_{name}").casefold() for name in TABLES if not self.dataset.has(name)}
             pieces = self._say(key, "_source", {}).split(", ")
-            return ", ".join(piece for piece in pieces if piece.casefold() not in unread)
+            read = [piece for piece in pieces if piece.casefold() not in unread]
+            if read:
+                return ", ".join(read)
         tables = [name for name in needs if self.dataset.has(name)]
         named = [self._named(name) for name in tables] or [self._client_name]
         return ", ".join([*named, self._period()])

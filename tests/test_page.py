@@ -104,6 +104,13 @@ def test_figure_has_number_message_alternative_text_and_source(shown):
     assert "Source\u202f: Lignes de facture, du 1er juillet 2025 au 30 juin 2026" in found
 
 
+@pytest.mark.usefixtures("shown")
+def test_a_source_without_any_of_its_tables_names_those_of_the_report(monkeypatch):
+    monkeypatch.setattr(Phrasebook, "has", lambda _, key: key == "pareto_source")
+    monkeypatch.setattr(Page, "_say", lambda *_: "devis")
+    assert a_page()._source("pareto") == "Lignes de facture, du 1er juillet 2025 au 30 juin 2026"
+
+
 def test_figures_are_the_same_bytes_every_time(shown):
     page = a_page()
     for _ in range(2):
