@@ -175,6 +175,16 @@ def test_new_people_take_the_mean_of_their_role_and_leavers_are_out():
     assert told.loc["NEW", "baseline"] == pytest.approx(told.loc[list(PEOPLE[:7]), "baseline"].mean())
 
 
+def test_where_sales_are_young_who_was_there_from_the_first_is_not_new():
+    """Six months of sales: each one's own pace, but for who came after the first."""
+    reps = pd.DataFrame({"rep_id": PEOPLE, "start_date": pd.Timestamp("2025-07-01")})
+    reps.loc[0, "start_date"] = pd.Timestamp("2025-10-01")
+    result, _ = made("2025-12-31", {"sales_lines": sales(6, "2025-07-01"), "contests": NEXT, "reps": reps})
+    told = result.people.set_index("rep_id")
+    assert told["basis"].tolist() == ["segment", *["recent_pace"] * 7]
+    assert (told["baseline"] / told.loc["R2", "baseline"]).tolist()[1:] == pytest.approx([n / 2 for n in range(2, 9)])
+
+
 def test_a_portfolio_that_changed_hands_is_compared_with_itself():
     """R1's customer goes to R2 for 2026: R2's reference holds both portfolios, R1 has nothing of its own left."""
     rows = [("cR1", "R1", "2020-01-01", "2025-12-20"), ("cR1", "R2", "2025-12-21", None)]

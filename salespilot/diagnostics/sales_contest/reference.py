@@ -56,7 +56,7 @@ def reference(
     baseline = base * (0.5 * own + 0.5 * team) ** max(years, 0)
     presence = _presence(dataset, contest, people)
     baseline = baseline * presence
-    is_new = _is_new(people, known.last, baseline)
+    is_new = _is_new(people, known, baseline)
     basis = np.where(is_new, "segment", "same_dates" if years else "recent_pace")
     baseline = _with_segments(people, baseline, presence, is_new)
     spread, shocks, lifts = _misses(known, contest, others, 0.5 * own + 0.5 * team, team, th)
@@ -119,9 +119,12 @@ def _presence(dataset: Dataset, contest: Contest, people: pd.DataFrame) -> np.nd
     return np.array(shares)
 
 
-def _is_new(people: pd.DataFrame, last: date, baseline: np.ndarray) -> np.ndarray:
-    """Who has no year of one's own before the contest, or sold nothing in the reference."""
-    joined = people["start_date"] > pd.Timestamp(month_start(last, -11))
+def _is_new(people: pd.DataFrame, known: Ledger, baseline: np.ndarray) -> np.ndarray:
+    """Who has no year of one's own before the contest, or less than the sales known, or sold nothing in the reference.
+
+    Where sales are known for less than a year, who was there from their first day is no newer than anyone.
+    """
+    joined = people["start_date"] > pd.Timestamp(max(month_start(known.last, -11), known.first))
     return np.asarray(joined.fillna(False).to_numpy(dtype=bool) | (baseline <= 0))
 
 
