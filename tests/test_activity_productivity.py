@@ -413,6 +413,22 @@ def test_an_order_in_three_invoices_is_one_order_and_a_credit_is_none():
 # --- what it is worth -------------------------------------------------------------------------------------------------
 
 
+def test_cost_of_sales_is_of_the_time_in_post_and_unknown_where_a_cost_is():
+    """60,000 a year, and half of 40,000 for who came on 1 January: 80,000 over 1,000,000 at 25 % of margin."""
+    reps = pd.DataFrame({"rep_id": ["R1", "R2"], "start_date": pd.to_datetime(["2020-01-01", "2025-12-30"])})
+    sold = lines(
+        ("R1", "a", "2024-07-01", 0.0), ("R1", "a", "2025-01-15", 500_000.0), ("R1", "a", "2026-01-15", 1_000_000.0)
+    ).assign(margin=lambda t: t["amount_net"] / 4)  # fmt: skip
+    told = {"sales_lines": sold, "activities": acts(("R1", "a", "visit", "2026-01-10"))}
+    figures = productivity.compute(opened(reps=reps.assign(annual_cost=[60_000.0, 40_000.0]), **told)).key_figures
+    assert figures["cost_of_sales"] == pytest.approx(0.08, rel=0.01)
+    assert figures["cost_of_margin"] == pytest.approx(0.32, rel=0.01)
+    assert figures["cost_of_sales_before"] == pytest.approx(0.12)
+    unknown = productivity.compute(opened(reps=reps.assign(annual_cost=[60_000.0, None]), **told))
+    assert unknown.key_figures["cost_of_sales"] is None
+    assert unknown.not_computable["cost_of_sales"].code == "no_annual_cost"
+
+
 def test_f12_visit_cost_and_break_even_order():
     assert costs.visit_cost(120_000, 200 * 8) == 75
     assert costs.break_even_order(150, 6, 0.30) == pytest.approx(3000)

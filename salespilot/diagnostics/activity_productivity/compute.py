@@ -68,6 +68,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     found = _chain(work)
     _gaps(work)
     _visits(work)
+    _cost_of_sales(work)
     _time(work)
     _audit(work)
     _plan(work, found)
@@ -258,6 +259,20 @@ def _visits(work: _Work) -> None:
     even = np.nan if orders is None else costs.break_even_order(cost, orders, rate)
     why = Reason("no_margin") if orders is not None and not rate > 0 else work.reasons.get("visit_cost", without)
     work.say("break_even_order", even, why)
+
+
+def _cost_of_sales(work: _Work) -> None:
+    """What the sales force costs, over revenue: now, in the previous period, and over gross margin."""
+    now, before = work.dataset.window, work.dataset.previous
+    spent = costs.cost_of_sales(work.dataset, now)
+    rate = costs.margin_rate(work.dataset) if work.dataset.sales_basis else np.nan
+    unknown = Reason("no_annual_cost") if work.dataset.sales_basis else absent("sales_lines")
+    work.say("cost_of_sales", spent, unknown)
+    work.say(
+        "cost_of_margin", spent / rate if rate > 0 else np.nan, unknown if np.isnan(spent) else Reason("no_margin")
+    )
+    earlier = np.nan if before is None else costs.cost_of_sales(work.dataset, before)
+    work.say("cost_of_sales_before", earlier, Reason("no_previous_period") if before is None else unknown)
 
 
 def _time(work: _Work) -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from salespilot.cells import attributed, cell_of, classified, years
 from salespilot.classes import abc_classes
-from salespilot.dataset import Dataset
+from salespilot.dataset import Dataset, Window
 from salespilot.diagnostics.activity_productivity.model import NotComputable
+from salespilot.diagnostics.activity_productivity.team import in_post
 from salespilot.finding import Reason, absent
 
 INSIDE = "inside"
@@ -99,6 +100,16 @@ def segments(dataset: Dataset, cost: float) -> pd.DataFrame:
     table["visit_cost"] = cost
     table["net_per_visit"] = table["margin_per_visit"] - cost
     return table.reset_index()
+
+
+def cost_of_sales(dataset: Dataset, window: Window) -> float:
+    """Full cost of the sales force over net revenue; NaN where somebody in post has no annual cost."""
+    reps = dataset.table("reps").set_index("rep_id")
+    share = in_post(reps, window)
+    employed = share > 0
+    cost = (reps["annual_cost"].astype(float) * share)[employed].sum(skipna=False) * years(window)
+    revenue = float(dataset.mart("customer_sales", window)["net_revenue"].sum()) if dataset.sales_basis else 0.0
+    return float(cost / revenue) if employed.any() and revenue > 0 else float("nan")
 
 
 def margin_rate(dataset: Dataset) -> float:

@@ -127,7 +127,7 @@ class Result:
         """The indicators to replace or to drop, and why."""
         if self.indicators is None:
             return None
-        columns = ["indicator", "decision", "why", "redundant_with", "steerable_share", "replacement"]
+        columns = ["indicator", "why", "redundant_with", "steerable_share", "replacement"]
         return self.indicators.loc[self.indicators["decision"].isin(["replace", "drop"]), columns]
 
     @property

@@ -27,7 +27,7 @@ def people(dataset: Dataset, thresholds: Thresholds) -> pd.DataFrame:
     frame["annual_cost"] = reps["annual_cost"].astype(float)
     worked = worked_days(dataset, dataset.window).groupby("rep_id")[["worked_days", "hours"]].sum()
     frame[["worked_days", "hours"]] = worked.reindex(frame.index).fillna(0.0)
-    frame["post_share"] = _in_post(reps, dataset.window)
+    frame["post_share"] = in_post(reps, dataset.window)
     active = _active(dataset)
     frame = frame[(frame["worked_days"] > 0) & (frame["post_share"] > 0) | frame.index.isin(active)]
     reps = reps.loc[frame.index]
@@ -62,7 +62,8 @@ def compared(team: pd.DataFrame, *, with_silent: bool = False) -> pd.Series:
     return free | (team["exclusion"] == "silent") if with_silent else free
 
 
-def _in_post(reps: pd.DataFrame, window: Window) -> pd.Series:
+def in_post(reps: pd.DataFrame, window: Window) -> pd.Series:
+    """Share of the window that each salesperson was in post."""
     start, end = pd.Timestamp(window.start), pd.Timestamp(window.end)
     since = reps["start_date"].where(reps["start_date"] > start, start)
     until = reps["end_date"].where(reps["end_date"] < end, end)
