@@ -416,6 +416,27 @@ def test_locks_bans_and_contractual_sectors():
             alignment.compute(dataset, alignment.Parameters(**wrong))
 
 
+def test_locks_bans_skills_and_sectors_come_with_the_exports():
+    """As a customer file states them: c0 to c3 stay, c6 and c7 are not for R2, c4 asks for English that R1 alone
+    speaks, c5 for Russian that nobody speaks: whatever the balance, R2 may get nothing."""
+    owner = dict.fromkeys(CLIENTS, "R1") | {"c7": "R2"}
+    reps = salespeople("R1", "R2", skills=["Anglais; export", None], is_contractual=[False, True])
+    customers = pd.DataFrame({"customer_id": list(CLIENTS)}).assign(
+        is_locked=lambda t: t["customer_id"].isin(["c0", "c1", "c2", "c3"]),
+        excluded_reps=lambda t: t["customer_id"].map({"c6": "r2, R9", "c7": "R2"}),
+        required_skill=lambda t: t["customer_id"].map({"c4": "anglais", "c5": "russe"}),
+    )
+    made = alignment.compute(opened(CLIENTS, reps=reps, customers=customers, customer_assignments=held(owner),
+                                    rep_capacity=capacity(R1=7, R2=7)))  # fmt: skip
+    after = made.accounts.set_index("customer_id")
+    assert (after["balanced_owner_id"] == "R1").all()
+    assert after.index[after["is_unskilled"]].tolist() == ["c5"]
+    assert made.moves.set_index("customer_id").loc["c7", "move_reason"] == "banned"
+    assert set(found(made, "T03-R9")) == {"R2"}
+    assert "no_skill" in {finding.code for finding in alignment.findings(made)}
+    assert made.key_figures["asked_count"] == 4
+
+
 def test_too_many_locks_are_reported_with_the_smallest_band():
     owner = dict.fromkeys(CLIENTS, "R1") | {"c7": "R2"}
     dataset = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),

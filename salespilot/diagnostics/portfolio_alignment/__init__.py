@@ -40,7 +40,8 @@ ATTRIBUTED = ("loads", "scenarios", "portfolios", "moves", "waves", "handover", 
 ACCOUNT_COLUMNS = [
     "customer_id", "name", "status", "cell", "operating_segment", "service_mode", "revenue_class", "net_revenue",
     "potential_accessible", "headroom", "f2f_per_year", "remote_per_year", "workload_hours", "group_id",
-    "is_reserve", "is_locked", "is_care", "tenure_months", "owner_id", "owner_name", "lat", "lon", "basis",
+    "is_reserve", "is_locked", "is_asked", "required_skill", "is_unskilled", "is_care", "tenure_months", "owner_id",
+    "owner_name", "lat", "lon", "basis",
 ]  # fmt: skip
 
 
@@ -65,6 +66,8 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frame["service_mode"] = segments.service_mode(frame, thresholds)
     frame["operating_segment"], table, joined = segments.segmented(frame, thresholds)
     frame = workload.related(dataset, frame, thresholds)
+    frame["is_asked"] |= frame.index.isin(parameters.locks)
+    frame["is_unskilled"] = np.logical_not(scenarios.skilled(frame, team).any(axis=1))
     figures = _sizes(dataset, frame, team, reasons)
     km = away * (frame["f2f_per_year"].to_numpy(dtype=float) * 2 / thresholds.visits_per_tour)[:, None]
     frames: dict[str, pd.DataFrame | None] = {}
@@ -82,7 +85,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         homes=homes.join(team["name"]).rename_axis("rep_id").reset_index(),
         **frames,
         chosen=chosen,
-        contractual=parameters.contractual,
+        contractual=_contractual(dataset, parameters),
         band=thresholds.band_share,
         key_figures=figures,
         not_computable=reasons,
@@ -116,6 +119,20 @@ def _pairs(parts: Sequence[str]) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
+def _excluded(frame: pd.DataFrame, able: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """The pairs of customer and salesperson that the exports rule out; those of nobody in post say nothing."""
+    codes = {str(rep).casefold(): str(rep) for rep in able.index}
+    told = frame["excluded_reps"].map(scenarios.listed)
+    return frozenset((str(c), codes[word]) for c, words in told.items() for word in words if word in codes)
+
+
+def _contractual(dataset: Dataset, parameters: Parameters) -> tuple[str, ...]:
+    """Who has a contractual sector, by the parameters or by the exports."""
+    reps = dataset.table("reps")
+    told = reps.loc[reps["is_contractual"].fillna(False).astype(bool), "rep_id"]
+    return tuple(sorted({*parameters.contractual, *told}))
+
+
 def _sizes(dataset: Dataset, frame: pd.DataFrame, team: pd.DataFrame, reasons: dict[str, Reason]) -> Figures:
     needed, capacity = float(frame["workload_hours"].sum()), float(team["capacity_hours"].sum())
     fte = float((team["fte"] * team["ramp"]).sum())
@@ -136,6 +153,7 @@ def _sizes(dataset: Dataset, frame: pd.DataFrame, team: pd.DataFrame, reasons: d
         "unplaced_count": int(frame["lat"].isna().sum()),
         "department_count": int((frame["basis"] == "department").sum()),
         "locked_count": int((frame["is_locked"] & ~frame["is_reserve"]).sum()),
+        "asked_count": int((frame["is_asked"] & ~frame["is_locked"] & ~frame["is_reserve"]).sum()),
         "f2f_total": float(frame.loc[~frame["is_reserve"], "f2f_per_year"].sum()),
     }
     costs = dataset.table("costs").set_index("role")["hourly_cost"]
@@ -247,8 +265,9 @@ def _attribute(
         )
         return parameters.scenario
     near = np.where(np.isnan(km), 0.0, km)[:, team.index.get_indexer(able.index)]
-    frame["is_locked"] |= frame.index.isin(parameters.locks)
-    locks, bans = frozenset(frame.index[frame["is_locked"]]), _pairs(parameters.bans)
+    frame["is_locked"] |= frame["is_asked"]
+    locks = frozenset(frame.index[frame["is_locked"]])
+    bans = _pairs(parameters.bans) | _excluded(frame, able)
     given = scenarios.programme(frame, able, near, locks, bans, has_travel, thresholds)
     solutions = scenarios.all_scenarios(given, thresholds)
     owners = {"current": scenarios.owners_by_account(given, frame, None)}
@@ -263,7 +282,7 @@ def _attribute(
     frame["is_heaviest"] = given.unit_of == given.heaviest
     frame["owner_after"] = owners[chosen].map(able["name"])
     table = handover.moves(
-        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(parameters.contractual),
+        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(_contractual(dataset, parameters)),
         chosen, thresholds,
     )  # fmt: skip
     figures |= _said(given, summary, table, chosen, thresholds)

@@ -23,9 +23,13 @@ class Parameters(Settings):
 
     scenario: str = parameter("balanced", "scenario whose moves are listed", OPTIMISED)
     rep: str = parameter("", "salesperson whose moves are shown, given or received; empty: everyone")
-    locks: tuple[str, ...] = parameter((), "codes of the customers that keep their salesperson; empty: none")
-    bans: tuple[str, ...] = parameter((), "pairs customer:salesperson not to be made; empty: none")
-    contractual: tuple[str, ...] = parameter((), "salespeople with a contractual sector or VRP status; empty: none")
+    locks: tuple[str, ...] = parameter(
+        (), "codes of the customers that keep their salesperson, besides those exported as locked"
+    )
+    bans: tuple[str, ...] = parameter((), "pairs customer:salesperson not to be made, besides those exported")
+    contractual: tuple[str, ...] = parameter(
+        (), "salespeople with a contractual sector or VRP status, besides those exported"
+    )
 
 
 @dataclass(frozen=True)

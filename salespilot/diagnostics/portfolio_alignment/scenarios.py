@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,7 @@ def programme(
     np.add.at(held, (unit_of[owned], owner[owned]), 1.0)
     main = np.where(held.sum(axis=1) > 0, (relation + 1e-6 * held).argmax(axis=1), NOBODY)
     allowed = np.ones((n, m), dtype=bool)
-    fits = _skilled(frame, team, thresholds)
+    fits = _suited(frame, team, thresholds) & skilled(frame, team)
     for row in rows:
         allowed[unit_of[row]] &= fits[row]
     allowed[np.arange(n)[main >= 0], main[main >= 0]] = True  # who holds it today has the skill
@@ -123,7 +124,7 @@ def programme(
     )  # fmt: skip
 
 
-def _skilled(frame: pd.DataFrame, team: pd.DataFrame, thresholds: Thresholds) -> np.ndarray:
+def _suited(frame: pd.DataFrame, team: pd.DataFrame, thresholds: Thresholds) -> np.ndarray:
     """(accounts, people): an inside salesperson takes no account due many visits, a key account manager only class A
     or the first class of potential, a farmer no prospect."""
     visits = frame["f2f_per_year"].to_numpy(dtype=float)
@@ -132,6 +133,22 @@ def _skilled(frame: pd.DataFrame, team: pd.DataFrame, thresholds: Thresholds) ->
     every = np.ones(len(frame), dtype=bool)
     by_role = {"inside": visits <= thresholds.inside_max_visits, "kam": is_key, "farmer": buys}
     return np.column_stack([by_role.get(str(role), every) for role in team["role"]])
+
+
+def skilled(frame: pd.DataFrame, team: pd.DataFrame) -> np.ndarray:
+    """(accounts, people): who has every skill that the account asks for."""
+    needed = frame["required_skill"].map(listed)
+    able = np.ones((len(frame), len(team)), dtype=bool)
+    for skill in set().union(*needed):
+        asks = np.array([skill in words for words in needed])
+        able[asks] &= np.array([skill in listed(told) for told in team["skills"]], dtype=bool)
+    return able
+
+
+def listed(told: object) -> frozenset[str]:
+    """The words of a cell that holds several, separated by commas, semicolons, bars or slashes; none where empty."""
+    words = re.split(r"[,;|/]", told) if isinstance(told, str) else []
+    return frozenset(word.strip().casefold() for word in words if word.strip())
 
 
 def _feasible(

@@ -75,7 +75,8 @@ def _whole(result: Result, th: Thresholds) -> Iterator[Finding]:
             "smallest": figures["feasible_band"],
             "free": figures["free_band"],
         }
-        why |= {"name": row["name"][heaviest], "share": figures["heaviest_share"], "locked": figures["locked_count"]}
+        locked = int((row["is_locked"] & ~row["is_reserve"]).sum())
+        why |= {"name": row["name"][heaviest], "share": figures["heaviest_share"], "locked": locked}
         code = "infeasible_locks" if by_locks else "infeasible_band"
         yield Finding(NAME, "T03-R3", code, Severity.ALERT, "company", "all",
                       targets=(("customer", str(heaviest)),), values=why)  # fmt: skip
@@ -124,8 +125,9 @@ def _people(result: Result, th: Thresholds) -> Iterator[Finding]:
 
 
 def _kept(result: Result) -> Iterator[Finding]:
-    """R4: class A relations that are old and sound keep their contact."""
-    kept = result.accounts[result.accounts["is_locked"] & ~result.accounts["is_reserve"]]
+    """R4: class A relations that are old and sound keep their contact, asked for or not."""
+    accounts = result.accounts
+    kept = accounts[accounts["is_locked"] & ~accounts["is_asked"] & ~accounts["is_reserve"]]
     if len(kept):
         yield Finding(
             NAME, "T03-R4", "locked", Severity.GOOD, "company", "all",
@@ -215,6 +217,12 @@ def _places(result: Result) -> Iterator[Finding]:
         revenue, total = float(house["net_revenue"].sum()), float(result.accounts["net_revenue"].clip(lower=0).sum())
         sold = {"n": len(house), "revenue": revenue, "share": revenue / total if total > 0 else 0.0}
         yield Finding(NAME, "T03-R0", "house", Severity.WATCH, "company", "all", values=sold)
+    lacking = result.accounts[result.accounts["is_unskilled"] & ~result.accounts["is_reserve"]]
+    if len(lacking):
+        skills = ", ".join(sorted(lacking["required_skill"].unique()))
+        targets = tuple(("customer", str(code)) for code in lacking["customer_id"])
+        said = {"n": len(lacking), "skills": skills, "first": lacking["name"].iloc[0]}
+        yield Finding(NAME, "T03-R0", "no_skill", Severity.WATCH, "company", "all", targets=targets, values=said)
     visited = result.unplaced[result.unplaced["f2f_per_year"] > 0]
     if len(visited):
         values = {"n": len(visited), "of": result.key_figures["account_count"], "first": visited["name"].iloc[0]}

@@ -34,9 +34,13 @@ def accounts(dataset: Dataset) -> pd.DataFrame:
     # A customer credited for more than it bought is served like a small one: the matrix has no row for it.
     frame["cell"] = cell_of(classes.replace({"N": "C"}), frame["potential_class"])
     frame["headroom"] = (frame["potential_accessible"] - frame["net_revenue"].clip(lower=0)).clip(lower=0)
-    known = dataset.sql("select customer_id, name, status, parent_customer_id, legacy_unit, channel from customers")
+    known = dataset.sql(
+        "select customer_id, name, status, parent_customer_id, legacy_unit, channel, excluded_reps, required_skill, "
+        "coalesce(is_locked, false) as is_asked from customers"
+    )
     known = attributed(known).reindex(frame.index)
     frame = frame.join(known)
+    frame["is_asked"] = frame["is_asked"].astype("boolean").fillna(False).astype(bool)
     frame["name"] = frame["name"].fillna(frame.index.to_series())
     frame["is_buyer"] = frame["revenue_class"] != "P"
     frame = frame[frame["is_buyer"] | (frame["status"] != "lost")]
@@ -161,7 +165,8 @@ def hours(frame: pd.DataFrame, need: pd.DataFrame, travel_min: pd.Series, thresh
 
 
 def people(dataset: Dataset, frame: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
-    """The salespeople of the programme, by rep_id: name, role, team_id, fte, ramp, capacity_hours, capacity_basis.
+    """The salespeople of the programme, by rep_id: name, role, team_id, skills, fte, ramp, capacity_hours,
+    has_capacity.
 
     In post at ``as_of`` and either holding an account or with a role or a capacity of their own (an office that only
     manages is none). Capacity [G]: worked days x hours a day x field share (x FTE, in the worked days) x ramp, over the
@@ -189,7 +194,7 @@ def people(dataset: Dataset, frame: pd.DataFrame, thresholds: Thresholds) -> pd.
     worked = table["hours"].where(is_told, table["hours"] * given)
     field = (table["field_hours"] / table["hours"]).fillna(thresholds.field_share)
     sums = (worked * field).groupby(table["rep_id"]).sum()
-    frame = reps[["display_name", "role", "team_id"]].assign(fte=reps["fte"].fillna(1.0))
+    frame = reps[["display_name", "role", "team_id", "skills"]].assign(fte=reps["fte"].fillna(1.0))
     frame["name"] = frame.pop("display_name").fillna(frame.index.to_series())
     arrival = reps["start_date"].where(reps["start_date"] > pd.Timestamp(window.start), pd.Timestamp(window.start))
     share = [working_days(dataset, day.date(), window.end) / max(whole, 1) if pd.notna(day) else 1.0 for day in arrival]
