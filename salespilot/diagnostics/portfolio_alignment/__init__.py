@@ -67,7 +67,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frame["operating_segment"], table, joined = segments.segmented(frame, thresholds)
     frame = workload.related(dataset, frame, thresholds)
     frame["is_asked"] |= frame.index.isin(parameters.locks)
-    frame["is_unskilled"] = np.logical_not(scenarios.skilled(frame, team).any(axis=1))
+    frame["is_unskilled"] = frame["required_skill"].notna() & (scenarios.skilled(frame, team).sum(axis=1) == 0)
     figures = _sizes(dataset, frame, team, reasons)
     km = away * (frame["f2f_per_year"].to_numpy(dtype=float) * 2 / thresholds.visits_per_tour)[:, None]
     frames: dict[str, pd.DataFrame | None] = {}
@@ -122,8 +122,8 @@ def _pairs(parts: Sequence[str]) -> frozenset[tuple[str, str]]:
 def _excluded(frame: pd.DataFrame, able: pd.DataFrame) -> frozenset[tuple[str, str]]:
     """The pairs of customer and salesperson that the exports rule out; those of nobody in post say nothing."""
     codes = {str(rep).casefold(): str(rep) for rep in able.index}
-    told = frame["excluded_reps"].map(scenarios.listed)
-    return frozenset((str(c), codes[word]) for c, words in told.items() for word in words if word in codes)
+    told = zip(frame.index, frame["excluded_reps"], strict=True)
+    return frozenset((str(c), codes[word]) for c, cell in told for word in scenarios.listed(cell) if word in codes)
 
 
 def _contractual(dataset: Dataset, parameters: Parameters) -> tuple[str, ...]:

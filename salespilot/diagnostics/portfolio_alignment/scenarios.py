@@ -137,9 +137,9 @@ def _suited(frame: pd.DataFrame, team: pd.DataFrame, thresholds: Thresholds) -> 
 
 def skilled(frame: pd.DataFrame, team: pd.DataFrame) -> np.ndarray:
     """(accounts, people): who has every skill that the account asks for."""
-    needed = frame["required_skill"].map(listed)
+    needed = [listed(told) for told in frame["required_skill"]]
     able = np.ones((len(frame), len(team)), dtype=bool)
-    for skill in set().union(*needed):
+    for skill in frozenset[str]().union(*needed):
         asks = np.array([skill in words for words in needed])
         able[asks] &= np.array([skill in listed(told) for told in team["skills"]], dtype=bool)
     return able
