@@ -38,7 +38,7 @@ def scorecard(
     width = BARS / span
     ends = [NAMES + BARS + SIDE * (k + 0.5) for k in range(len(side))]
     right = NAMES + BARS + SIDE * len(side)
-    drawn, axes = style.figure(1.3 + 0.37 * (len(frame) + 1.3 * len(groups)))
+    drawn, axes = style.figure(1.3 + 0.34 * (len(frame) + 1.3 * len(groups)))
     place = 0.0
     for name in groups:
         rows, colour = frame[frame[group] == name], COLOURS[list(order).index(name) % len(COLOURS)]
