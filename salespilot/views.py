@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pandas as pd
@@ -167,8 +168,6 @@ def _with_seen(spec: Table, as_of: date, filled: Collection[str], remote: Collec
 
 
 _NAMED = re.compile(rf"\b(raw_|export_)?((?:parties_)?(?:{'|'.join(TABLES)}))\b")
-
-
 LATEST = date(2199, 12, 31)
 
 
@@ -189,6 +188,7 @@ class Catalog:
         }
         self._client, self._dating = client, credit_note_dating
         self._made: set[str] = set()
+        self._making = Lock()  # documents of one run are made in threads that share this
         self._hidden: Mapping[str, str] = {}
         self.remotes = {name: source for name, source in self._sources.items() if isinstance(source, Remote)}
         self.exported = {name: self._columns(name) for name in TABLES if name in self._sources}
@@ -201,10 +201,11 @@ class Catalog:
     def cursor(self, query: str, as_of: date = LATEST) -> Any:
         """A cursor for a query: the tables that it names are there, as known at ``as_of``."""
         schema = f"known_{as_of:%Y_%m_%d}"
-        self._connection.execute(f"create schema if not exists {schema}")
         cursor = self._connection.cursor()
-        cursor.execute(f"use {schema}")
-        self._create(query, schema, as_of, cursor)
+        with self._making:
+            cursor.execute(f"create schema if not exists {schema}")
+            cursor.execute(f"use {schema}")
+            self._create(query, schema, as_of, cursor)
         return cursor
 
     def _create(self, query: str, schema: str, as_of: date, cursor: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pandas as pd
@@ -156,6 +157,14 @@ def test_absent_tables_are_absent_and_derived_ones_are_said():
     assert ds.mart("customer_contacts").empty
     with pytest.raises(ValueError, match="may hold millions of rows"):
         ds.table("sales_lines")
+
+
+def test_documents_made_at_once_read_the_same_dataset():
+    ds = Dataset.from_frames({"sales_lines": lines(("2026-06-30", "a", 1), rep_id_booked="R1")})
+    names = ["customers", "reps", "opportunities", "activities", "targets", "actions"] * 5
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda name: int(ds.sql(f"select count(*) as n from {name}")["n"].iloc[0]), names))
+    assert counts == counts[:6] * 5
 
 
 def test_owner_is_who_holds_the_customer_at_as_of():
