@@ -97,6 +97,18 @@ def test_two_win_rates_with_their_denominators():
     assert (figures["won_value"], figures["lost_value"]) == (300, 100)
 
 
+def test_the_strict_win_rate_counts_what_is_past_its_date_as_missed():
+    rows = [deal("w", "2026-01-01", "won", "2026-03-01"), deal("l", "2026-01-01", "lost", "2026-02-01")]
+    rows += [
+        deal("o", "2026-01-01", expected_close_date="2026-02-01"),
+        deal("p", "2026-05-01", expected_close_date="2026-12-01"),
+    ]
+    figures = result(rows).key_figures
+    assert (figures["doubtful_deals"], figures["win_rate_strict"]) == (1, 1 / 3)
+    undated = result([deal("w", "2026-01-01", "won", "2026-03-01"), deal("o", "2026-01-01")]).key_figures
+    assert undated["win_rate_strict"] is None
+
+
 def test_only_what_ended_in_the_period_counts_and_all_that_is_open():
     rows = [deal("old", "2024-01-01", "won", "2025-03-01"), deal("now", "2024-01-01", "won", "2025-08-01")]
     rows += [deal("open", "2024-01-01")]

@@ -250,6 +250,11 @@ def _open(
         figures["past_close_deals"] = int(rows["is_past_close"].sum())
     if rows["push_count"].notna().any():
         figures["pushed_deals"] = int(rows["is_pushed"].sum())
+    if aged.any() or rows["expected_close_date"].notna().any():
+        doubtful = int((rows["is_past_close"].eq(True) | rows["is_stalled"].eq(True)).sum())
+        figures["doubtful_deals"] = doubtful
+        if figures["won"]:
+            figures["win_rate_strict"] = figures["won"] / (figures["won"] + (figures["lost"] or 0) + doubtful)
     if rows["amount"].gt(0).any():
         figures["open_value"] = float(rows["amount"].sum())
         if rows["weighted_amount"].notna().any():

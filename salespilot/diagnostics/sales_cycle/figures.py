@@ -18,7 +18,7 @@ PROMISED = (
     "cleanup_losses", "cleanup_value", "born_closed", "zero_amounts", "foreign_deals", "stage_deals", "history_share",
     "signature_change", "signature_changed", "signature_known", "next_step_share", "evidence_share",
     "evidence_required", "misalignment", "misalignment_limit", "open_value", "weighted_value", "weighted_low",
-    "weighted_high", "past_close_deals", "pushed_deals",
+    "weighted_high", "past_close_deals", "pushed_deals", "doubtful_deals", "win_rate_strict",
     "silent_deals", "silent_value", "no_decision_value", "price_share", "price_count", "price_base",
     "buyer_confirmed_share", "other_share", "reasoned_losses", "lost_kept", "pursuit_hours", "pursuit_cost",
     "bridge_gap", "bridge_start", "bridge_end", "first_entrants", "last_entrants", "river_lost", "river_lost_value",
@@ -63,7 +63,7 @@ ORIGINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "due_start",
             "due_end",
         ),
-        "ageing": ("stalled_deals",),
+        "ageing": ("stalled_deals", "doubtful_deals", "win_rate_strict"),
     }
 )
 """A frame (or part of one) -> the figures that come from it."""
