@@ -98,15 +98,11 @@ def test_two_win_rates_with_their_denominators():
 
 
 def test_the_strict_win_rate_counts_what_is_past_its_date_as_missed():
-    rows = [deal("w", "2026-01-01", "won", "2026-03-01"), deal("l", "2026-01-01", "lost", "2026-02-01")]
-    rows += [
-        deal("o", "2026-01-01", expected_close_date="2026-02-01"),
-        deal("p", "2026-05-01", expected_close_date="2026-12-01"),
-    ]
-    figures = result(rows).key_figures
+    closed = [deal("w", "2026-01-01", "won", "2026-03-01"), deal("l", "2026-01-01", "lost", "2026-02-01")]
+    past = deal("o", "2026-01-01", expected_close_date="2026-02-01")
+    figures = result([*closed, past, deal("p", "2026-05-01", expected_close_date="2026-12-01")]).key_figures
     assert (figures["doubtful_deals"], figures["win_rate_strict"]) == (1, 1 / 3)
-    undated = result([deal("w", "2026-01-01", "won", "2026-03-01"), deal("o", "2026-01-01")]).key_figures
-    assert undated["win_rate_strict"] is None
+    assert result([*closed, deal("o", "2026-01-01")]).key_figures["win_rate_strict"] is None
 
 
 def test_only_what_ended_in_the_period_counts_and_all_that_is_open():
