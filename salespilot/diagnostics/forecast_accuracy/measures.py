@@ -33,14 +33,14 @@ def accuracy(
     pooled, names = frame.assign(unique_id="all"), list(models)
     made = pd.DataFrame(index=names)
     made["n"] = len(frame)
-    errors = frame[names].astype(float).sub(frame["y"], axis=0)
-    total, wrong = frame["y"].sum(), errors.sum()
+    total, wrong = frame["y"].sum(), _row(losses.cfe(pooled, names), names)
     made["bias"] = wrong / total if abs(total) > NOUGHT else np.nan
     made["wape"] = _row(losses.wape(pooled, names), names)
     made["mape"] = _row(losses.mape(pooled, names), names)
-    made["mae"] = errors.abs().mean()
+    made["mae"] = _row(losses.mae(pooled, names), names)
     made["mase"] = np.nan if train is None or lag is None else _mase(frame, names, train, lag)
-    usual = errors.groupby(frame["ds"]).sum().abs().mean()
+    course = frame.groupby("ds", as_index=False)[["y", *names]].sum().assign(unique_id="all")
+    usual = _row(losses.mae(course, names), names)
     made["tracking_signal"] = (wrong / usual.where(usual > NOUGHT)).fillna(0.0)
     return made[columns]
 
