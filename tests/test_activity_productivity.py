@@ -787,7 +787,7 @@ def test_d_crawford_response_of_sales_to_effort(real_data):
 # --- what was planted in the demo client ------------------------------------------------------------------------------
 
 TRUTHS_FILE = ROOT / "data" / "demo" / "truths" / f"{productivity.NAME}.toml"
-TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8")) if TRUTHS_FILE.exists() else {}
+TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from salespilot.phrasebook import LANGUAGES, Phrasebook, phrases
 
 ROOT = Path(__file__).parent.parent
 PLANTED = ROOT / "data" / "demo" / "truths" / "dynamic_steering.toml"
-TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8")) if PLANTED.exists() else {}
+TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8"))
 AS_OF = date(2026, 6, 30)
 SEASON = [7, 7, 9, 8, 8, 9, 7, 4, 10, 11, 10, 10]
 
@@ -683,7 +683,6 @@ def test_variants(make_demo, variant):
     assert not any(fires(findings, line) for line in variant.get("decoy", []))
 
 
-@pytest.mark.skipif("parameters" not in TRUTHS, reason="nothing is planted yet")
 def test_the_planted_indicator_is_found_with_its_lead(demo):
     planted, table = TRUTHS["parameters"], demo[0].indicators.set_index("kpi")
     assert table["verdict"][planted["leading_indicator"]] == "leading"

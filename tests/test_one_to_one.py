@@ -29,7 +29,7 @@ from salespilot.results import of as results_of
 AS_OF = date(2026, 6, 30)
 ROOT = Path(__file__).parent.parent
 PLANTED = ROOT / "data" / "demo" / "truths" / "one_to_one.toml"
-TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8")) if PLANTED.exists() else {"truth": [], "decoy": []}
+TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8"))
 FIGURES = (
     "attainment", "target_probability", "commitment_completion", "facts", "deals_to_decide", "customers_to_decide",
     "style", "style_confidence",

@@ -24,7 +24,7 @@ from salespilot.plans.pac_preparation import Parameters, Thresholds, capacity, c
 
 ROOT = Path(__file__).parent.parent
 PLANTED = ROOT / "data" / "demo" / "truths" / "pac_preparation.toml"
-TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8")) if PLANTED.exists() else {"truth": [], "decoy": []}
+TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8"))
 AS_OF = date(2026, 6, 30)
 KEYS = [
     "gap", "expected_contribution", "plan_coverage", "close_probability", "hours_planned", "capacity_hours",

@@ -7,6 +7,7 @@ import hashlib
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 import sample_page as sample
 from browser import dom, needs_browser
@@ -137,8 +138,7 @@ def test_pictures_of_ones_own_are_printed_as_data_with_their_text():
 
 
 def test_a_styler_of_ones_own_keeps_its_colours():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"Marge": [1.0, 2.0]})
+    frame = pd.DataFrame({"Marge": [1.0, 2.0]})
     drawn = frame.style.background_gradient().to_html()
     kept = main_of(page_of([cell("text/html", drawn)]))
     assert "background-color: #" in kept

@@ -29,7 +29,7 @@ from salespilot.phrasebook import LANGUAGES, Phrasebook, phrases
 ROOT = Path(__file__).parent.parent
 TH = dataclasses.replace(contest.Thresholds(), draws=4_000)
 TRUTHS_FILE = ROOT / "data" / "demo" / "truths" / f"{contest.NAME}.toml"
-TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8")) if TRUTHS_FILE.exists() else {}
+TRUTHS = tomllib.loads(TRUTHS_FILE.read_text(encoding="utf-8"))
 KEY_FIGURES = (
     "participants", "winners", "hope_index", "fairness_min", "fairness_max", "full_cost", "break_even_lift",
     "net_effect", "net_effect_low", "net_effect_high", "pull_forward_share", "placebo_p", "roi",

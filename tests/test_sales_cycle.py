@@ -24,7 +24,7 @@ from salespilot.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
 PLANTED = ROOT / "data" / "demo" / "truths" / "sales_cycle.toml"
-TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8")) if PLANTED.exists() else {"truth": [], "decoy": []}
+TRUTHS = tomllib.loads(PLANTED.read_text(encoding="utf-8"))
 AS_OF = date(2026, 6, 30)
 STAGES = pd.DataFrame(
     {
