@@ -16,6 +16,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from salespilot import sentences
 from salespilot.finding import Finding
+from salespilot.markup import DATED, NUMERIC
 from salespilot.phrasebook import Phrasebook, is_flag, is_missing
 
 ROWS = 1_048_575
@@ -31,8 +32,6 @@ OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_n
 CREATED = datetime(2000, 1, 1)
 HEADER = {"bold": True, "font_color": "#ffffff", "bg_color": "#0b3a5b", "text_wrap": True, "valign": "vcenter"}
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-NUMBERS = frozenset({"number", "count", "decimal", "percent", "points", "money", "money_short", "days", "hours"})
-DATES = frozenset({"date", "date_short", "month", "month_short"})
 
 
 def workbook(path: Path, result: Any, book: Phrasebook, *, found: Sequence[Finding] = (), title: str = "") -> Path:
@@ -177,10 +176,10 @@ def _put(
         return 0
     if isinstance(value, pd.Period):
         value = value.to_timestamp()
-    if kind in DATES and isinstance(value, date) and value.year > 1900:
+    if kind in DATED and isinstance(value, date) and value.year > 1900:
         sheet.write_datetime(row, place, datetime(value.year, value.month, value.day), style)
         return 11
-    if kind in NUMBERS and not isinstance(value, (str, date)) and not is_flag(value):
+    if kind in NUMERIC and not isinstance(value, (str, date)) and not is_flag(value):
         sheet.write_number(row, place, float(value), style)
         return len(book.format(kind, value))
     text = _text(book.value(value, *where) if kind == "value" else _plain(value, kind, book))

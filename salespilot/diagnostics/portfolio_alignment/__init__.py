@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     frame = workload.accounts(dataset)
     team = workload.people(dataset, frame, thresholds)
     _check(parameters, dataset, frame)
+    parameters = replace(parameters, contractual=_contractual(dataset, parameters))
     frame = workload.with_reserve(frame, team, thresholds)
     need = workload.durations(dataset, frame)
     frame = frame.join(need[["f2f_per_year", "remote_per_year", "visit_min", "prep_min"]])
@@ -85,7 +87,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
         homes=homes.join(team["name"]).rename_axis("rep_id").reset_index(),
         **frames,
         chosen=chosen,
-        contractual=_contractual(dataset, parameters),
+        contractual=parameters.contractual,
         band=thresholds.band_share,
         key_figures=figures,
         not_computable=reasons,
@@ -282,7 +284,7 @@ def _attribute(
     frame["is_heaviest"] = given.unit_of == given.heaviest
     frame["owner_after"] = owners[chosen].map(able["name"])
     table = handover.moves(
-        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(_contractual(dataset, parameters)),
+        dataset, frame, near, owners[chosen], loads, given, bans, frozenset(parameters.contractual),
         chosen, thresholds,
     )  # fmt: skip
     figures |= _said(given, summary, table, chosen, thresholds)
