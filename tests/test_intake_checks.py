@@ -39,6 +39,15 @@ def test_orphans_future_dates_gaps_and_partial_month(tmp_path: Path) -> None:
     assert "mixed_currencies" not in codes(made)
 
 
+def test_an_emptied_column_of_amounts_weakens_what_is_made_of_it(tmp_path: Path) -> None:
+    whole = "Facture;Date;Client;Montant\n" + "".join(f"F{n};15/01/2024;C{n};10,00\n" for n in range(100))
+    spoilt = whole.replace("10,00", "N/A", 3)
+    trace = issue(take(client(tmp_path / "trace", a__csv=whole.replace("10,00", "N/A", 2))), "empty_values")
+    much = issue(take(client(tmp_path / "much", a__csv=spoilt)), "empty_values")
+    assert (trace.column, trace.values["effect"]) == ("amount_net", "informs")
+    assert (much.count, much.values["effect"]) == (3, "weakens")
+
+
 def test_complete_until_overrides_the_partial_month(tmp_path: Path) -> None:
     head = "exported_on = 2026-07-03\ncomplete_until = 2024-04-30\n"
     made = take(client(tmp_path, TABLES, head=head, lines__csv=LINES_CSV, clients__csv="Code\nA\nB\n"))

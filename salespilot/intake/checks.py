@@ -180,7 +180,10 @@ class _Checks:
         row = self._fetch(f"select count(*), {counts} from {self._rows(name)}")[0]
         for column, count in zip(columns, row[1:], strict=True):
             if count:
-                self._note("empty_values", name, count, {"share": count / row[0]}, column, effect="informs")
+                # Without its amount or its day a line of sales counts for nothing; elsewhere empty may be the rule.
+                is_loss = name == "sales_lines" and count > self.client.max_rejected_share * row[0]
+                effect = "weakens" if is_loss else "informs"
+                self._note("empty_values", name, count, {"share": count / row[0]}, column, effect=effect)
 
     def _orphans(self, name: str) -> None:
         for column in TABLES[name].columns:
