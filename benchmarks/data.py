@@ -20,7 +20,10 @@ import xlsxwriter
 from run import DUCKDB, PANDAS, WORK, compare, header, sales
 
 MILLION = 1_000_000
-PEERS = ("openpyxl", "ydata-profiling", "setuptools<81")
+PEERS = {
+    "workbook_against_openpyxl": ("openpyxl",),
+    "page_against_profiling": ("ydata-profiling", "setuptools<81"),
+}
 MARTS = """
 import shutil
 from pathlib import Path
@@ -163,13 +166,13 @@ def _settle(folder: Path, name: str) -> None:
     (folder / "client.toml").write_text(text.replace("ventes.csv", name), encoding="utf-8")
 
 
-def peers() -> str | None:
-    """The Python of an environment of the peers, made when it is not there; None where it cannot be made."""
-    home = WORK / "peers"
+def peers(name: str) -> str | None:
+    """The Python of an environment of that comparison's peers, made when it is not there; None where it cannot be."""
+    home = WORK / "peers" / name
     python = home / "bin" / "python"
     if not (home / "ready").exists():
         venv.create(home, with_pip=True)
-        if subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=False).returncode:
+        if subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS[name]], check=False).returncode:
             return None
         (home / "ready").touch()
     return str(python)
@@ -192,13 +195,14 @@ def main(arguments: Sequence[str]) -> None:
     for comparison in ALONE:
         if not names or comparison.__name__ in names:
             comparison()
-    wanted = [comparison for comparison in WITH_PEERS if not names or comparison.__name__ in names]
-    python = peers() if wanted and "--peers" in arguments else None
-    for comparison in wanted:
-        if python:
-            comparison(python)
+    for compared in WITH_PEERS:
+        name = compared.__name__
+        if names and name not in names:
+            continue
+        if "--peers" in arguments and (python := peers(name)):
+            compared(python)
         else:
-            print(f"{comparison.__name__}: skipped, no environment of the peers (--peers makes it)")
+            print(f"{name}: skipped, no environment of the peers (--peers makes it)")
 
 
 if __name__ == "__main__":
