@@ -39,3 +39,8 @@ REPORTS: Mapping[str, ModuleType] = MappingProxyType(
         )
     }
 )
+
+READS_ACTIONS = frozenset(
+    {"data_fitness", "portfolio_review", "continuous_improvement", "pac_preparation", "one_to_one", "synthesis"}
+)
+"""The reports that read actions: an action decided remakes these, and no other."""

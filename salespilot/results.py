@@ -16,7 +16,7 @@ from salespilot.conventions import settings
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding
 from salespilot.places import edition
-from salespilot.reports import REPORTS
+from salespilot.reports import READS_ACTIONS, REPORTS
 
 ELSEWHERE = ("folder", "brand", "conventions", "thresholds")
 """What of a client a result does not rest on, or rests on in the form that the Dataset and thresholds give it."""
@@ -69,7 +69,10 @@ def key(dataset: Dataset, name: str | None, parameters: Any = None) -> str | Non
     client = dataset.client
     settled = [(f.name, getattr(client, f.name)) for f in fields(client) if f.name not in ELSEWHERE]
     judged = [(other, thresholds_of(dataset, REPORTS[other])) for other in sorted(_judged_by(name))]
-    known = (edition(), dataset.intake.fingerprint, dataset.as_of, dataset.months, dataset.window, name, parameters)
+    reads_actions = name is None or name in READS_ACTIONS
+    tables = dataset.intake.fingerprint if reads_actions else dataset.intake.exports_fingerprint
+    tables = tables or dataset.intake.fingerprint
+    known = (edition(), tables, dataset.as_of, dataset.months, dataset.window, name, parameters)
     return hashlib.sha256(repr((known, dataset.conventions, judged, settled)).encode()).hexdigest()[:24]
 
 

@@ -13,12 +13,14 @@ from actions_sheet import edit, sheet
 from python_calamine import CalamineWorkbook
 
 import salespilot as sp
+from salespilot import results
 from salespilot.client import load
 from salespilot.finding import Finding, Severity
 from salespilot.intake import register as registers
 from salespilot.intake.register_cells import COLUMNS
 from salespilot.report import register
 from salespilot.report.register import Found, update
+from salespilot.reports import READS_ACTIONS, REPORTS
 
 EXPORT = """N° facture;Date;Code client;Commercial;Montant HT
 F1;15/01/2026;C1;R1;100,00
@@ -105,6 +107,11 @@ def test_drafts_change_no_report_and_decisions_do(folder):
     assert (row["action_id"], row["status"], row["owner_rep_id"]) == (ids("C1")[0], "planned", "R1")
     assert row["decided_on"] == pd.Timestamp("2026-06-20")
     assert list(decided.table("action_targets")["customer_id"]) == ["C1"]
+    changed = {name for name in REPORTS if results.key(before, name) != results.key(decided, name)}
+    assert changed == READS_ACTIONS
+    edit(folder, {(ids("C1")[0], "start_date"): "demain"})
+    broken = sp.open(folder, "2026-06-30")  # told on every report
+    assert all(results.key(before, name) != results.key(broken, name) for name in REPORTS)
 
 
 def test_what_is_decided_after_the_as_of_date_is_invisible(folder):

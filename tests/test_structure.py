@@ -14,7 +14,7 @@ import pytest
 
 from salespilot.conventions import threshold
 from salespilot.fitness import tables_of
-from salespilot.reports import REPORTS
+from salespilot.reports import READS_ACTIONS, REPORTS
 from salespilot.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
@@ -104,6 +104,16 @@ def test_every_module_is_in_one_layer():
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     modules = packages | {path.stem for path in PACKAGE.glob("*.py")}
     assert modules <= {*IN, *JUDGE, *OUT, "__init__"}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_is_remade_for_an_action_where_it_reads_actions(name):
+    module = REPORTS[name]
+    files = sources((module.__name__.removeprefix("salespilot.").replace(".", "/"),))
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    reads = bool(re.search(r"\bactions\b|\baction_targets\b", re.sub(r'"""[\s\S]*?"""|#.*', "", text)))
+    # data_fitness judges every table that is there, whatever its name
+    assert (reads or name == "data_fitness") == (name in READS_ACTIONS)
 
 
 @pytest.mark.parametrize("name", REPORTS)

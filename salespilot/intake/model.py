@@ -58,7 +58,10 @@ class Issue:
 
 @dataclass(frozen=True)
 class Intake:
-    """The result of reading a client: ``tables`` maps each standard table to its Parquet file (or its engine)."""
+    """The result of reading a client: ``tables`` maps each standard table to its Parquet file (or its engine).
+
+    ``exports_fingerprint`` stands for the exports alone where actions decided in the register are among the tables.
+    """
 
     fingerprint: str
     folder: Path
@@ -68,6 +71,7 @@ class Intake:
     issues: tuple[Issue, ...]
     unmatched: tuple[str, ...]
     exported_on: date
+    exports_fingerprint: str | None = None
 
 
 @dataclass(frozen=True)

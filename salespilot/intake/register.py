@@ -147,7 +147,12 @@ def join(found: Intake, register: Register, codes: Mapping[str, str]) -> Intake:
     if tables == dict(found.tables) and not issues:
         return found
     name = f"{found.fingerprint}-{register.fingerprint}"
-    return replace(found, fingerprint=name, tables=tables, columns=columns, issues=(*found.issues, *issues))
+    # What is wrong with the register is told as a reserve on reports that read none of its actions.
+    exports = None if issues else found.fingerprint
+    return replace(
+        found, fingerprint=name, exports_fingerprint=exports, tables=tables, columns=columns,
+        issues=(*found.issues, *issues),
+    )  # fmt: skip
 
 
 def _strangers(tables: Mapping[str, Path], aimed: pd.DataFrame, codes: Mapping[str, str]) -> list[Issue]:
