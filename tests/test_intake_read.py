@@ -767,6 +767,16 @@ def test_a_client_that_moved_is_not_parsed_again(tmp_path: Path, monkeypatch: py
     assert rows(second, "min(amount_net)") == [(Decimal("-12.0000"),)]
 
 
+def test_what_a_killed_reading_left_goes_after_a_day(tmp_path: Path) -> None:
+    home = client(tmp_path, a__csv=GOOD) / ".salespilot"
+    for name in ("reading-dead", "reading-alive"):
+        (home / name).mkdir(parents=True)
+        (home / name / "0.parquet").touch()
+    os.utime(home / "reading-dead", (0, 0))
+    take(tmp_path)
+    assert [path.name for path in home.glob("reading-*")] == ["reading-alive"]
+
+
 def test_a_broken_cache_is_made_again(tmp_path: Path) -> None:
     folder = client(tmp_path, a__csv=GOOD)
     first = take(folder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
@@ -31,6 +32,9 @@ from salespilot.tables import TABLES
 __all__ = ["SNAPSHOT", "Intake", "IntakeError", "Issue", "SourceCount", "read"]
 
 REJECTS = "rejects.csv"
+WORKPLACE = "reading-"
+ABANDONED = 86_400
+"""Seconds after which the folder of a reading is what a killed run left: gigabytes, of a large export."""
 
 
 def read(client: Client, progress: Progress | None = None) -> Intake:
@@ -58,7 +62,11 @@ def read(client: Client, progress: Progress | None = None) -> Intake:
 def _workplace(client: Client) -> Path:
     home = client.folder / cache.FOLDER
     home.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="reading-", dir=home))
+    for left in home.glob(f"{WORKPLACE}*"):
+        with suppress(OSError):  # another run was first
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left)
+    return Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=home))
 
 
 def _parts(client: Client, gathered: Gathered, databases: Mapping[int, Export]) -> list[object]:
