@@ -56,6 +56,8 @@ def test_dates_that_need_no_judgement(text: str, expected: date | None) -> None:
         ("31/12/98", "dmy", date(1998, 12, 31)),
         ("02/23/26 08:55 PM", "mdy", date(2026, 2, 23)),
         ("31122024", "dmy", date(2024, 12, 31)),
+        ("311224", "dmy", date(2024, 12, 31)),
+        ("241231", "ymd", date(2024, 12, 31)),
         ("25/12/2024", "mdy", None),
     ],
 )
@@ -114,3 +116,13 @@ def test_a_column_is_read_back_or_refused(values: list[date], written: tuple[str
     assert found in (true_order, None, "")
     if found is not None:
         assert [dates.settled(value, found) for value in looked.values] == values
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"), [("%d%m%y", "dmy"), ("%m%d%y", "mdy"), ("%y%m%d", "ymd"), ("%y-%m-%d", "ymd")]
+)
+def test_two_digits_that_run_through_a_month_are_its_days(form: str, expected: str) -> None:
+    days = [date(2024 + month // 12, month % 12 + 1, day) for month in range(24) for day in range(1, 29)]
+    votes = dates.weigh([(day.strftime(form), 1) for day in days], "invoice_date")
+    assert dates.order([votes]) == expected
+    assert [dates.settled(value, expected) for value in votes.values] == days

@@ -838,3 +838,13 @@ def test_two_runs_at_once_read_the_same(tmp_path: Path) -> None:
     assert "rows_kept=20000" in answers[0]
     assert [p.name for p in (tmp_path / ".salespilot").iterdir()] == ["tables"]
     assert len(list((tmp_path / ".salespilot" / "tables").iterdir())) == 1
+
+
+def test_groups_that_count_their_rows_and_averages_are_set_aside(tmp_path: Path) -> None:
+    content = (
+        "Date;Facture;Client;Montant\nBertin & fils (2);;;30,00\n31/01/2024;F1;Bertin & fils;10,00\n"
+        "31/01/2024;F2;Bertin & fils;20,00\nNombre;;;2\nMoyenne;;;15,00\n"
+    )
+    made = take(client(tmp_path, v__csv=content))
+    assert made.counts[0].set_aside == {"total": 3}
+    assert rows(made, "sum(amount_net)") == [(Decimal("30.0000"),)]

@@ -167,7 +167,10 @@ def test_deals_without_a_status_take_it_from_the_stage():
     proposal = propose(DEALS, rows(DEALS, *lines))
     assert proposal.table == "opportunities"
     assert proposal.columns["stage_code"].source == "deal_stage"
-    status = "case when deal_stage in ('Won') then 'won' when deal_stage in ('Lost') then 'lost' else 'open' end"
+    status = (
+        "case when deal_stage in ('Won') then 'won' when deal_stage in ('Lost') then 'lost'"
+        " when deal_stage <> '' then 'open' end"
+    )
     assert proposal.columns["status"].source == status
     assert mapped(proposal)["closed_date"] == "close_date"
     assert "expected_close_date" not in proposal.columns
@@ -288,7 +291,8 @@ SALESFORCE = ("Id", "AccountId", "Name", "StageName", "Amount", "Probability", "
                 "amount": "Montant",
                 "created_date": "Date de création",
                 "stage_code": "Phase de la transaction",
-                "status": "case when \"Phase de la transaction\" in ('Fermé gagné') then 'won' else 'open' end",
+                "status": "case when \"Phase de la transaction\" in ('Fermé gagné') then 'won'"
+                " when \"Phase de la transaction\" <> '' then 'open' end",
             },
         ),
         (
@@ -324,11 +328,81 @@ SALESFORCE = ("Id", "AccountId", "Name", "StageName", "Amount", "Probability", "
             {"Sales Rep": "Zara", "Month": "2025-01", "Quota": "100000"},
             {"entity_id": "Sales Rep", "entity_level": "'rep'", "metric": "'revenue'", "value": "Quota"},
         ),
+        (
+            "journal des ventes",
+            {"Type de document": "Facture comptabilisée", "N° pièce": "FA1", "Date": "311224", "N° tiers": "00012"}
+            | {"Représentant": "Zara", "Montant HT": "1 234,50", "Montant TTC": "1 481,40"},
+            {"invoice_date": "Date", "doc_type": "Type de document", "customer_id": "N° tiers"},
+        ),
+        (
+            "bc_Posted Sales Invoice Lines",
+            {"Document No.": "PSI-1", "Posting Date": "2025-01-31", "Sell-to Customer No.": "C1", "No.": "1900-S"}
+            | {"Line Amount Excl. VAT": "12.5", "Salesperson Code": "ZI"},
+            {"invoice_id": "Document No.", "customer_id": "Sell-to Customer No.", "rep_id_booked": "Salesperson Code"},
+        ),
+        (
+            "SE16",
+            {"VBELN": "0090001", "FKDAT": "31.01.2025", "FKART": "G2", "KUNAG": "0001", "NETWR": "1.234,50-"},
+            {"invoice_date": "FKDAT", "customer_id": "KUNAG", "amount_net": "NETWR"},
+        ),
+        (
+            "export",
+            {"NUMFAC": "7", "DATFAC": "20250131", "CODCLI": "0012", "NOMCLI": "ACME", "MTHT": "12,50", "SENS": "C"},
+            {"invoice_date": "DATFAC", "customer_name": "NOMCLI", "amount_net": "MTHT", "doc_type": "SENS"},
+        ),
+        (
+            "orders_export_1",
+            {"Name": "#1001", "Created at": "2025-01-31 10:00:00 +0100", "Subtotal": "100.00", "Taxes": "20.00"}
+            | {"Total": "120.00", "Billing Company": "Acme", "Company": "Acme"},
+            {"amount_net": "Subtotal"},
+        ),
+        (
+            "factures",
+            {"Réf. facture": "F1", "Date": "45688", "Client": "Acme", "CA HT (k€)": "1,5"},
+            {
+                "invoice_id": "Réf. facture",
+                "invoice_date": "Date",
+                "amount_net": '"CA HT (k€)" * 1000',
+            },
+        ),
+        (
+            "activities-14372",
+            {"Activité - Type": "Appel", "Activité - Date d'échéance": "2025-01-31", "Activité - Organisation": "Acme"}
+            | {"Activité - Attribué à l'utilisateur": "Zara Ito"},
+            {"done_date": "Activité - Date d'échéance", "rep_id": "Activité - Attribué à l'utilisateur"},
+        ),
+        (
+            "agenda",
+            {
+                "Objet": "RDV Acme",
+                "Date de début": "31/1/2025",
+                "Heure de début": "09:30:00",
+                "Date de fin": "31/1/2025",
+            }
+            | {"Organisateur d'une réunion": "Zara Ito", "Catégories": "Visite client"},
+            {"done_date": "Date de début", "rep_id": "Organisateur d'une réunion", "type": "Catégories"},
+        ),
+        (
+            "Toutes les opportunités",
+            {
+                "(Ne pas modifier) Opportunité": "7a-1",
+                "Rubrique": "Fours",
+                "Client potentiel": "Acme",
+                "Statut": "Perdue",
+            }
+            | {"Date de clôture est.": "31/01/2025", "Revenu est.": "1200", "Propriétaire": "Zara"},
+            {"opportunity_id": "(Ne pas modifier) Opportunité", "amount": "Revenu est.", "status": "Statut"},
+        ),
     ],
 )
 def test_the_ways_of_well_known_systems(name, row, expected):
     found = mapped(propose(tuple(row), [row] * 3, name=name))
     assert expected.items() <= found.items()
+
+
+def test_a_header_that_names_one_column_is_not_close_to_another():
+    headers = ("Réf. facture", "Date facture", "Client", "CA HT")
+    assert "product_id" not in propose(headers, rows(headers, ("F1", "31/01/2025", "Acme", "1,50")) * 3).columns
 
 
 def test_the_number_of_a_line_within_its_order_is_no_key():
@@ -359,7 +433,7 @@ def test_salesforce_history_has_one_row_a_change():
     )
     found = mapped(proposal)
     assert "created_date" not in found
-    assert found["status"] == "case when StageName in ('Closed Won') then 'won' else 'open' end"
+    assert found["status"] == "case when StageName in ('Closed Won') then 'won' when StageName <> '' then 'open' end"
 
 
 def test_salesforce_field_history_maps_straight():
@@ -370,10 +444,10 @@ def test_salesforce_field_history_maps_straight():
 
 
 def test_presets_name_only_what_exists():
-    for name in ("event_log", "fec", "salesforce", "french_erp"):
+    for name in ("cegid", "event_log", "fec", "french_erp", "salesforce", "sap"):
         assert presets.load(name)
-    with pytest.raises(presets.PresetError, match="no preset 'sap'; there are event_log, fec, french_erp, salesforce"):
-        presets.load("sap")
+    with pytest.raises(presets.PresetError, match=r"no preset 'sage'; there are cegid, event_log, .*, sap"):
+        presets.load("sage")
 
 
 def test_a_client_s_own_preset(tmp_path):

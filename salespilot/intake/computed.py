@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from salespilot.intake.text import kind_of
-from salespilot.intake.vocabulary import fold, synonyms
+from salespilot.intake.vocabulary import fold, meaning, synonyms
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -107,7 +107,11 @@ def status_of_stage(match: Match, translated: Mapping[str, str]) -> Match:
         for status in ("won", "lost", "cancelled")
         if (stages := [stage for stage, meaning in translated.items() if meaning == status])
     ]
-    return replace(match, source=f"case {' '.join(cases)} else 'open' end", is_expression=True)
+    return replace(
+        match,
+        source=f"case {' '.join(cases)} when {identifier(match.source)} <> '' then 'open' end",
+        is_expression=True,
+    )
 
 
 def with_closing(
@@ -127,7 +131,7 @@ def with_closing(
     if header is None:
         return made
     known = {**synonyms().values["opportunities.status"], **{fold(k): v for k, v in values.get("status", {}).items()}}
-    over = [v for v in dict.fromkeys(filled(header, samples)) if known.get(fold(v), "open") != "open"]
+    over = [v for v in dict.fromkeys(filled(header, samples)) if (meaning(known, v) or "open") != "open"]
     is_dated = [bool(row.get(closed.source, "").strip()) for row in samples if row.get(header, "").strip() not in over]
     if sum(is_dated) < 0.5 * len(is_dated) or not is_dated:
         del made["expected_close_date"]

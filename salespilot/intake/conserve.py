@@ -18,7 +18,9 @@ from salespilot.tables import Table
 TOTAL = (
     r"(^|\|)\W*((grand|sous|sub|report)[ -]?)?(tota(l|ux)|somme|sum|cumul|sous-tot\.?)"
     r"( (general|g[ée]n[ée]ral|ht|ttc|net|page|mois|client|facture|[0-9/ -]+|[A-Z]+[0-9]+))*\W*(\||$|:| )"
+    r"|(^|\|)\W*(nombre|count|moyenne|average)\W*(\||$)"
 )
+GROUP = r"(^|\|)[^|]*[^|0-9 ][^|]* \([0-9]+\)(\||$)"  # "Dupont (12)": a group and how many rows it holds
 FIGURE = r"\s*\(?\s*[-+−]?\s*[€$£]?[0-9][0-9\s\x{00a0}\x{202f}.,'’]*\s*[€$£%]?\s*-?\s*\)?\s*"
 LABELS = 3  # a total line holds its label and little other text
 REJECTED = "rejected"
@@ -70,7 +72,8 @@ def _is_label(plan: Plan) -> str:
     """SQL: whether a key holds the word for a total, or its own header."""
     text = f"lower(trim({plan.text}))"
     begins = " or ".join(
-        f"starts_with({text}, {quoted(w)})" for w in ("total", "sous", "sub", "grand", "somme", "cumul")
+        f"starts_with({text}, {quoted(w)})"
+        for w in ("total", "sous", "sub", "grand", "somme", "cumul", "nombre", "count", "moyenne", "average")
     )
     return f"({begins} or {text} = lower({quoted(plan.source)}))"
 
@@ -112,6 +115,8 @@ def _reason(
         f" when ({lost} or {in_key}) and {label} and {filled} - ({figures}) <= {LABELS}"
         f" and ({nameless} or {filled} - ({figures}) <= 1 or {in_key}) then 'total'"
         f" when ({lost}) and ({nameless}) and {filled} = {figures} and ({money}) then 'total'"
+        f" when ({lost}) and {filled} - ({figures}) = 1 and {figures} > 0"
+        f" and regexp_matches({everything}, {quoted(GROUP)}) then 'total'"
         f" when ({lost}) and {filled} = 1 and {len(cells)} > 2 and {figures} = 0 then 'title'"
         f" when {missing} or {unread} then '{REJECTED}' end"
     )

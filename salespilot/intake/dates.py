@@ -15,6 +15,7 @@ from salespilot.intake.words import is_empty, normal
 
 MINORITY = 0.02  # of the proofs: fewer than that are slips of the pen, not a second order
 ORDERS = ("dmy", "mdy", "ymd")
+YEARS = 12  # with two digits for the year, no export spans more: then what was taken for the year is the day
 EXCEL_START = datetime(1899, 12, 30)
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119: five digits in a date column
 _MONTHS = {
@@ -96,8 +97,13 @@ def weigh(values: Iterable[tuple[str, int]], column: str, told: str | None = Non
 
 
 def order(votes: Iterable[Votes]) -> str | None:
-    """dmy or mdy as the values of all these files prove; "" when nothing needs it; None when it could be either."""
+    """dmy, mdy or ymd as the values of all these files prove; "" when nothing needs it; None when either may be."""
     files = list(votes)
+    days = [value.days for vote in files for value in vote.values if value.days]
+    if days and all("ymd" in read for read in days):
+        years = {name: {read[name].year for read in days if name in read} for name in ("dmy", "ymd")}
+        if len(years["dmy"]) > YEARS >= len(years["ymd"]):
+            return "ymd"
     total = {"dmy": 0, "mdy": 0}
     for vote in files:
         for name, count in vote.proofs().items():
@@ -166,6 +172,8 @@ def _days(text: str, column: str) -> dict[str, date]:
     whole = _period(text, column)
     if whole:
         return {"sure": whole}
+    if re.fullmatch(r"\d{6}", text):
+        return _from_parts(text[:2], text[2:4], text[4:])
     words = re.findall(r"[A-Za-zÀ-ÿ]+|\d+", text)
     names = [w for w in words if normal(w) in _MONTHS]
     numbers = [w for w in words if w.isdigit()]

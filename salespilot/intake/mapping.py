@@ -25,7 +25,7 @@ from salespilot.intake.computed import (
 )
 from salespilot.intake.recurring import Recurrence
 from salespilot.intake.text import kind_of
-from salespilot.intake.vocabulary import Words, fold, synonyms, unaccented
+from salespilot.intake.vocabulary import Words, fold, meaning, synonyms, unaccented
 from salespilot.tables import TABLES, Column, Table
 
 CHOOSING_ROWS = 500  # enough to tell which table it is; its columns are then judged on all rows
@@ -36,6 +36,9 @@ _VAGUE = frozenset(
     " title start end comment".split()
 )
 _BENIGN = frozenset("net niveau level 1 ligne line erp crm sap sage principal main interne export sale vente".split())  # noqa: SIM905
+_COMPACT_DAY = re.compile(  # 20250131, 310125, or the day's number in a workbook
+    r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])|([0-2]\d|3[01])(0[1-9]|1[0-2])\d\d|[2-7]\d{4}"
+)
 _FLAGS = frozenset("true false vrai faux oui non yes no y n o 0 1 x".split())  # noqa: SIM905
 _MONTHS = (
     "jan(v|vier|uary)?|fev(r|rier)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?"
@@ -45,6 +48,8 @@ _MINUTES = (
     (frozenset(("sec", "second", "seconde")), "/ 60"),
     (frozenset(("h", "hr", "hour", "heure")), "* 60"),
 )
+_THOUSANDS = re.compile(r"\bk ?(?:[€$£]|eur(?:os?)?\b|usd\b|gbp\b)|\bmilliers?\b|[€$£]k\b", re.IGNORECASE)
+_MILLIONS = re.compile(r"\bm ?(?:[€$£]|eur(?:os?)?\b|usd\b|gbp\b)|\bmillions?\b|[€$£]m\b", re.IGNORECASE)
 _SQL_NAME = re.compile(r'"[^"]+"|[^\W\d]\w*')
 _PERIOD = re.compile(
     r"(19|20)\d\d[-/ ._]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/ ._](19|20)\d\d|m(0?[1-9]|1[0-2])"
@@ -215,7 +220,7 @@ def _repeats(table: Table, columns: Mapping[str, Match], samples: Rows) -> bool:
 
 
 def _columns(table: Table, headers: Sequence[str], samples: Rows) -> dict[str, Match]:
-    folded = {header: fold(header) for header in headers}
+    folded = {header: fold(_MILLIONS.sub(" ", _THOUSANDS.sub(" ", header))) for header in headers}
     found = {c.name: _match(table, c, folded, samples) for c in table.columns}
     return {column: match for column, match in found.items() if match is not None}
 
@@ -226,6 +231,8 @@ def _match(table: Table, column: Column, folded: Mapping[str, Words], samples: R
         for header, words in folded.items():
             if words == synonym.words and _holds(table, column, header, samples, synonym.rank):
                 return _judge(column, header, synonym.rank, synonym.why, samples)
+    plain = {s.words for name, other in synonyms().columns[table.name].items() if name != column.name for s in other}
+    folded = {header: words for header, words in folded.items() if words not in plain}  # these name another column
     own = synonyms().files.get(table.name, frozenset())  # "Affaire - Valeur" is the value, in a table of deals
     for benign, is_sure in ((own, True), (_BENIGN | own, False)):
         for synonym in known:
@@ -245,8 +252,12 @@ def _judge(column: Column, header: str, rank: int, why: str, samples: Rows) -> M
     if rank == 1 and column.type == "id" and "id" not in fold(header) and _are_codes(header, samples):
         return Match(header, "sure", example)  # a column called "Client" that holds codes
     factor = next((f for words, f in _MINUTES if words & fold(header)), "") if column.name.endswith("_min") else ""
-    if factor:
-        return Match(f"{identifier(header)} {factor}", "sure", example, is_expression=True)
+    if column.type == "money":
+        factor = "* 1000" if _THOUSANDS.search(header) else "* 1000000" if _MILLIONS.search(header) else ""
+    if factor and rank < 2:
+        why = why if column.type == "money" else ""
+        confidence = "doubtful" if why else "sure"
+        return Match(f"{identifier(header)} {factor}", confidence, example, why, is_expression=True)
     if column.type == "share" and _are_percents(header, samples):
         return Match(f"{identifier(header)} / 100", "sure", example, is_expression=True)
     if column.name == "discount" and _are_rates(header, samples):
@@ -273,9 +284,9 @@ def _holds(table: Table, column: Column, header: str, samples: Rows, rank: int) 
         return rank == 0
     if column.choices:
         known = synonyms().values.get(f"{table.name}.{column.name}", {})
-        seen = Counter(v in column.choices or fold(v) in known for v in values)
+        seen = Counter(v in column.choices or meaning(known, v) is not None for v in values)
         if rank:  # a stage is a status only when it names won and lost deals
-            return bool({known.get(fold(v)) for v in values} & {"won", "lost"})
+            return bool({meaning(known, v) for v in values} & {"won", "lost"})
         return seen[True] > 0
     if column.name.endswith("name") and _are_codes(header, samples):
         return False
@@ -285,8 +296,7 @@ def _holds(table: Table, column: Column, header: str, samples: Rows, rank: int) 
 def _fits(column: Column, value: str) -> bool:
     kind = kind_of(value)
     if column.type in ("date", "timestamp"):
-        is_compact = bool(re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])", value))
-        return kind == "date" or is_compact or _is_period(value)
+        return kind == "date" or bool(_COMPACT_DAY.fullmatch(value)) or _is_period(value)
     if column.type in ("money", "number", "share", "integer"):
         return kind == "number"
     if column.type == "flag":
@@ -320,7 +330,7 @@ def _translate(
     by_words = {fold(value): standard for value, standard in given.items()}
     translated, unknown = {}, []
     for value in dict.fromkeys(filled(match.source, samples)):
-        standard = by_words.get(fold(value)) or known.get(fold(value))
+        standard = by_words.get(fold(value)) or meaning(known, value)
         if standard is None and value not in column.choices:
             unknown.append(value)
         elif standard is not None and standard != value:

@@ -18,7 +18,7 @@ Words = frozenset[str]
 _STOP = frozenset("de du des la le les l d the of a en et fields eur euro euros usd gbp chf dollar".split())  # noqa: SIM905
 _SAME = {
     "id": "num no nr n numero number identifiant identifier code cod cd key cle pk ident",
-    "date": "dt dte",
+    "date": "dt dte dat",
     "montant": "mt mtt mnt montants",
     "amount": "amt",
     "quantite": "qte qt qtes",
@@ -90,6 +90,11 @@ def fold(text: str) -> Words:
     A word written together ("CODECLIENT", "invoicedate") is cut where the vocabulary of the synonyms allows it.
     """
     return frozenset(piece for token in _tokens(text) for piece in _cut(token))
+
+
+def meaning(known: Mapping[Words, str], value: str) -> str | None:
+    """The standard value of a category's value; what a bracket adds ("Closed won (Sales pipeline)") changes nothing."""
+    return known.get(fold(value)) or known.get(fold(re.sub(r"\s*\([^()]*\)$", "", value)))
 
 
 def unaccented(text: str) -> str:
@@ -219,6 +224,7 @@ def _cut(token: str) -> tuple[str, ...]:
         return None
 
     found = pieces(token)
-    if found is None or max(map(len, found)) < 4:
+    is_abbreviated = found is not None and min(map(len, found)) > 2 and any(piece in _FOLDED for piece in found)
+    if found is None or (max(map(len, found)) < 4 and not is_abbreviated):
         return (token,)
     return tuple(word for piece in found for word in _FOLDED.get(piece, [_singular(piece)]))
