@@ -43,6 +43,10 @@ def test_one_huge_range_does_not_inflate_the_median_limits():
     assert b.limits(series).upper > 50
 
 
+def test_a_leap_is_a_range_above_its_limit():
+    assert list(b.behaviour([10, 11, 10, 11, 60, 61, 60, 61])["is_jump"]) == [False] * 4 + [True] + [False] * 3
+
+
 def test_a_point_or_a_run_signals_and_leaning_never_does():
     calm = [10, 11, 9, 10, 11, 9, 10, 11, 9, 10, 11, 9]
     assert (b.behaviour([*calm, *calm], 12)["signal"] == "").all()

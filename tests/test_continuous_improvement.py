@@ -158,6 +158,38 @@ def test_autocorrelation_is_taken_out_before_anything_is_judged():
     assert (points["signal"] != "").sum() < (naive["signal"] != "").sum()
 
 
+def test_a_leap_among_the_months_of_reference_is_told():
+    told = judge.judged(panel([100.0, 101.0] * 6 + [150.0, 151.0] * 6), NO_CAUSE, Thresholds())
+    assert not told["is_jump"].any()
+    told = judge.judged(panel([100.0, 101.0, 100.0, 150.0] + [149.0, 150.0] * 10), NO_CAUSE, Thresholds())
+    assert list(told.index[told["is_jump"]]) == [3]
+    summary = judge.summaries(told, told["month"].iloc[0], Thresholds()).iloc[0]
+    assert summary["jump_month"] == pd.Timestamp("2023-04-01")
+    assert summary["limit_share"] == pytest.approx(told["upper"].iloc[-1] / told["centre"].iloc[-1] - 1)
+
+
+STEADY = [20_000.0 + 400 * (n % 3) for n in range(34)]
+
+
+def told_of_revenue(*parts: pd.DataFrame) -> list[sp.finding.Finding]:
+    found = improve.findings(improve.compute(sold(*parts)))
+    return [one for one in found if one.rule == "T06-R1" and one.values["indicator"] == "revenue_per_day"]
+
+
+def test_revenue_that_rises_without_orders_is_price_before_it_is_performance():
+    dearer = told_of_revenue(lines([*STEADY, 60_000.0, 60_000.0]))
+    assert {one.code for one in dearer} == {"signal_high_value"}
+    late = lines([20_000.0] * 2, months=MONTHS[-2:])
+    orders = [late.assign(invoice_id=late["invoice_id"] + x, line_id=late["line_id"] + x) for x in "abcdefgh"]
+    busier = told_of_revenue(lines([*STEADY, 20_000.0, 20_000.0]), *orders)
+    assert {one.code for one in busier} == {"signal_high"}
+
+
+def test_the_signal_told_is_the_last_of_its_series():
+    told = told_of_revenue(lines([*STEADY[:-1], 60_000.0, 60_000.0, 60_000.0]))
+    assert {one.values["month"] for one in told} == {date(2026, 6, 1)}
+
+
 def test_what_stands_out_is_expected_to_come_back():
     values = [100.0, 110, 90, 105, 95, 108, 92, 103, 97, 106, 94, 130]
     own = panel(values, indicator="revenue_per_day").assign(scope_kind="rep", scope_id="R1")
@@ -273,6 +305,16 @@ def two_people(make_demo):
 def fires(findings, line) -> bool:
     wanted = (line["rule"], line["subject_kind"], line["subject_id"])
     return wanted in {(f.rule, f.subject_kind, f.subject_id) for f in findings}
+
+
+def test_what_is_charted_of_each_alone_is_judged_nowhere(demo):
+    made, findings = demo
+    assert set(made.personal["indicator"]) >= {"orders_per_day", "avg_order_value", "quotes_per_day"}
+    assert set(made.personal["scope_kind"]) == {"rep"}
+    for frame in (made.points, made.charts, made.signals):
+        assert set(frame.loc[frame["scope_kind"] == "rep", "indicator"]) <= set(series.PERSONAL)
+    told = {one.values["indicator"] for one in findings if one.subject_kind == "rep"}
+    assert told <= set(series.PERSONAL)
 
 
 @pytest.mark.parametrize("line", TRUTHS["truth"], ids=lambda t: f"{t['rule']}-{t['subject_id']}")

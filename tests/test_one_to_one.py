@@ -22,6 +22,7 @@ from salespilot.finding import Finding, Severity
 from salespilot.phrasebook import LANGUAGES, Phrasebook
 from salespilot.plans import one_to_one
 from salespilot.plans.one_to_one import facts, lists, style
+from salespilot.plans.one_to_one.compute import LOGGED_SERIES, SERIES, SERIES_SHOWN
 from salespilot.plans.one_to_one.model import CODES, NotComputable
 from salespilot.plans.one_to_one.verdicts import judge
 from salespilot.results import of as results_of
@@ -446,7 +447,7 @@ def test_a_result_without_its_frames_degrades():
         "sales_cycle": (SimpleNamespace(open_deals=None, reps=None, evidence_reps=None, not_computable={}), []),
         "forecast_accuracy": (SimpleNamespace(reps=None), []),
         "abc_cross_matrix": (SimpleNamespace(candidates=None), []),
-        "continuous_improvement": (SimpleNamespace(points=None, signals=None), []),
+        "continuous_improvement": (SimpleNamespace(points=None, personal=None, signals=None), []),
     }  # fmt: skip
     result = sheet(small(), "R1", hollow)
     assert result.not_computable["levers"].code == "not_compared_no_peers"
@@ -506,6 +507,20 @@ def test_key_figures_of_each_sheet(sheets):
         assert len(made.deals) <= 5
         assert len(made.customers) <= 5
         assert made.key_figures["style"] in STYLES
+
+
+def test_six_charts_and_the_false_alarms_they_give(sheets):
+    for rep, made in sheets.items():
+        shown = list(dict.fromkeys(made.series["indicator"]))
+        assert shown == [name for name in SERIES if name in shown]
+        assert len(shown) <= SERIES_SHOWN
+        assert made.said["series_count"] == len(shown)
+        shares = made.series.drop_duplicates("indicator")["false_alarm_share"]
+        assert made.said["false_alarms"] == pytest.approx(shares.sum(), abs=0.02)
+        assert made.series_told == ("series_alarms",)
+        if rep == "R05":
+            assert not set(shown) & set(LOGGED_SERIES)
+    assert len(set(sheets["R07"].series["indicator"])) == SERIES_SHOWN
 
 
 def test_attainment_is_what_steering_says(demo, sheets):

@@ -463,6 +463,14 @@ def test_orders_needed_are_the_gap_over_the_average_order():
     assert table.loc["orders", "weekly_count"] == pytest.approx(1000 / invoices)
 
 
+def test_the_pace_of_orders_is_that_of_quotes_times_their_rate():
+    steps = pd.DataFrame({"basis": ["quotes", "visits"], "rate": [0.5, 0.1], "needed_per_order": [2.0, 20.0]})
+    done = SimpleNamespace(plan=steps.assign(current_year=[104.0, 1040.0]), key_figures={"average_won": 1000.0})
+    table = needs.needs(client(), {"activity_productivity": (done, [])}, 26_000.0, 26.0).set_index("step")
+    assert table["usual_weekly"].to_dict() == {"orders": 1.0, "quotes": 2.0, "visits": 20.0}
+    assert table["weekly_count"].to_dict() == {"orders": 1.0, "quotes": 2.0, "visits": 20.0}
+
+
 def test_needs_are_shared_by_gap():
     table = pd.DataFrame({"step": ["orders"], "weekly_count": [10.0]})
     people = needs.by_rep(table, pd.Series({"R1": 8000.0, "R2": 2000.0}), ["R1", "R2"])

@@ -48,7 +48,7 @@ def _panel(axes: Axes, own: pd.DataFrame, book: Phrasebook, x: str, y: str, name
     axes.plot(days, values, color=style.GREY, linewidth=0.9, marker="o", markersize=1.8)
     for word, colour in (("low", style.WARM), ("high", style.INK)):
         told = (own["signal"] == word).to_numpy()
-        axes.plot(days[told], values[told], "o", color=colour, markersize=4.5)
+        axes.plot(days[told], values[told], "o", color=colour, markersize=4.5, clip_on=False)
     column = name if book.knows(name) else y
     style.tick_axis(axes, "y", book.format_of(column), book, count=3)
     axes.set_xticks([float(mdates.date2num(day)) for day in (days.iloc[0], days.iloc[-1])])

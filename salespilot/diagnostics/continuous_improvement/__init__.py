@@ -34,11 +34,17 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     window = series.span(dataset, thresholds)
     panel = series.panel(dataset, window, thresholds)
     listed = changes.listed(dataset)
-    shown = panel[~((panel["scope_kind"] == "rep") & ~panel["indicator"].isin(series.PERSONAL))]
-    points = judge.judged(shown, changes.causes(listed, shown), thresholds)
+    is_aside = (panel["scope_kind"] == "rep") & ~panel["indicator"].isin(series.PERSONAL)
+    points, personal = (
+        judge.judged(own, changes.causes(listed, own), thresholds) for own in (panel[~is_aside], panel[is_aside])
+    )
     frames: dict[str, pd.DataFrame | None] = {}
+    short = Reason("too_short", {"n": int(panel["month"].nunique()), "needed": thresholds.min_points})
+    if personal.empty:
+        missing["personal"] = short
+    else:
+        frames["personal"] = _named(_own(personal, parameters.rep), dataset)
     if points.empty or "signal" not in points:
-        short = Reason("too_short", {"n": int(panel["month"].nunique()), "needed": thresholds.min_points})
         wanted = ("points", "charts", "signals", "expectations")
         missing |= dict.fromkeys((*wanted, "signals", "false_alarm_rate"), short)
         figures["charts"] = 0
@@ -89,15 +95,19 @@ def _charts(
     figures["watched"] = int((charts["verdict"] == "watch").sum())
     figures["false_alarm_rate"] = float(charts["false_alarm_share"].mean())
     figures["expected_false_alarms"] = float(charts["false_alarm_share"].sum())
-    shown = charts[charts["scope_id"] == parameters.rep] if parameters.rep else charts
     expected = judge.expectations(points, "revenue_per_day")
     expected.insert(1, "rep_name", expected["rep_id"].map(dataset.names("reps")))
     return {
-        "points": points[points["scope_id"] == parameters.rep] if parameters.rep else points,
-        "charts": shown,
+        "points": _own(points, parameters.rep),
+        "charts": _own(charts, parameters.rep),
         "signals": signals.sort_values("month", ascending=False, ignore_index=True),
         "expectations": expected if len(expected) else None,
     }
+
+
+def _own(frame: pd.DataFrame, rep: str) -> pd.DataFrame:
+    """The series of one salesperson where one is asked for."""
+    return frame[frame["scope_id"] == rep] if rep else frame
 
 
 def _named(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:

@@ -20,7 +20,8 @@ KEY = ["indicator", "scope_kind", "scope_id"]
 
 
 def judged(panel: pd.DataFrame, causes: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
-    """The panel with centre, lower, upper, signal, is_leaning, regime (from 1) and autocorrelation.
+    """The panel with centre, lower, upper, signal, is_leaning, is_jump (a leap within the months that set the limits),
+    regime (from 1) and autocorrelation.
 
     ``causes``: one row a documented change and series (KEY, start_date, kind): a change of definition begins a new
     regime; any other does where a run on one side follows it within the delay, and enough months are there.
@@ -102,6 +103,7 @@ def _limits(own: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
         is_one_sided=(middle - half < 0) & (x >= 0).all(),
         signal=chart["signal"].to_numpy(),
         is_leaning=chart["is_leaning"].to_numpy(),
+        is_jump=chart["is_jump"].to_numpy() & (np.arange(points) < (frozen or points)),
         autocorrelation=lag,
         false_alarm_share=signal_rule(points, frozen).false_alarm_share,
     )
@@ -138,6 +140,7 @@ def summaries(points: pd.DataFrame, window_start: pd.Timestamp, thresholds: Thre
     rows = []
     for key, own in points.groupby(KEY, sort=False):
         last = own.iloc[-1]
+        leaps = own.loc[own["is_jump"] & (own["regime"] == last["regime"]), "month"]
         recent = own[own["month"] >= window_start]
         told = int((recent["signal"] != "").sum())
         share = float((own["signal"] != "").mean())
@@ -150,7 +153,8 @@ def summaries(points: pd.DataFrame, window_start: pd.Timestamp, thresholds: Thre
             | {name: float(last[name]) for name in ("centre", "lower", "upper", "autocorrelation")}
             | {"last_value": float(last["value"]), "signal_count": told, "signal_share": share}
             | {"false_alarm_share": float(own["false_alarm_share"].max()), "verdict": verdict}
-            | {"is_one_sided": bool(last["is_one_sided"])}
+            | {"is_one_sided": bool(last["is_one_sided"]), "jump_month": leaps.max() if len(leaps) else pd.NaT}
+            | {"limit_share": (last["upper"] / last["centre"] - 1) if last["centre"] > 0 else np.nan}
         )
     return pd.DataFrame(rows)
 

@@ -52,6 +52,7 @@ class Result:
     """What was measured; a frame is None where ``not_computable`` says why.
 
     ``points``       one row an indicator, scope and month: value, limits, regime, signal
+    ``personal``     the same for what is charted of each salesperson and not judged: on no wall, in no finding
     ``charts``       one row an indicator and scope: kind, points, centre, limits, signals, false-alarm rate, verdict
     ``signals``      one row a signal of the window, and what was changed about then
     ``changes``      one row a change (intervention, decided action): hypothesis, effect with interval, decision
@@ -61,6 +62,7 @@ class Result:
     """
 
     points: pd.DataFrame | None = None
+    personal: pd.DataFrame | None = None
     charts: pd.DataFrame | None = None
     signals: pd.DataFrame | None = None
     changes: pd.DataFrame | None = None
@@ -68,8 +70,8 @@ class Result:
     expectations: pd.DataFrame | None = None
     pillars: pd.DataFrame | None = None
     chart_columns = (
-        "indicator", "scope_name", "kind", "point_count", "signal_count", "signal_share", "false_alarm_share",
-        "verdict",
+        "indicator", "scope_name", "point_count", "limit_share", "jump_month", "signal_count", "signal_share",
+        "false_alarm_share", "verdict",
     )  # fmt: skip
     signal_columns = ("month", "indicator", "scope_name", "signal", "deviation_share", "cause")
     change_columns = (

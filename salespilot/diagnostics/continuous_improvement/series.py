@@ -26,7 +26,8 @@ KINDS = {
 }
 SEASONAL = ("revenue_per_day", "orders_per_day", "quotes_per_day")
 PERSONAL = ("revenue_per_day", "visits_per_day")
-"""What is charted for each salesperson; the rest only measures what was changed."""
+"""What is judged for each salesperson; the rest is charted on their own sheet (one_to_one) and judged nowhere: more
+charts would mean more false alarms among the findings."""
 METRICS = {
     "revenue": "revenue_per_day",
     "margin": "revenue_per_day",
@@ -84,14 +85,13 @@ def panel(dataset: Dataset, window: Window, thresholds: Thresholds) -> pd.DataFr
         kind, id, frame = scope
         parts.append(_series("revenue_per_day", kind, id, frame["revenue"] / days, frame["revenue"]))
         parts.append(_series("orders_per_day", kind, id, frame["orders"] / days, frame["orders"]))
-        if kind != "rep":
-            mean = (frame["revenue"] / frame["orders"]).where(frame["orders"] > 0)
-            parts.append(_series("avg_order_value", kind, id, mean, mean, frame["orders"]))
+        mean = (frame["revenue"] / frame["orders"]).where(frame["orders"] > 0)
+        parts.append(_series("avg_order_value", kind, id, mean, mean, frame["orders"]))
     parts += _activity(dataset, window, months, days)
     if dataset.has("opportunities") and len(ended := _sums(dataset, ENDED, window)):
         for kind, id, frame in _scopes(dataset, ended, months, ["won", "n"]):
-            if kind != "rep":
-                rate = (frame["won"] / frame["n"]).where(frame["n"] > 0)
+            rate = (frame["won"] / frame["n"]).where(frame["n"] > 0)
+            if kind != "rep" or frame["n"].mean() >= dataset.conventions.small_n_hide:
                 parts.append(_series("win_rate", kind, id, rate, rate, frame["n"]))
     parts.append(_newcomers(dataset, window, months, thresholds))
     whole = pd.concat(parts, ignore_index=True).dropna(subset="value")
@@ -177,8 +177,7 @@ def _activity(dataset: Dataset, window: Window, months: pd.DatetimeIndex, days: 
             parts.append(_series("visits_per_day", kind, id, rate, frame["visits"], frame["worked_days"]))
     if dataset.has("quotes") and len(quotes := _sums(dataset, QUOTES, window)):
         for kind, id, frame in _scopes(dataset, quotes, months, ["quotes"]):
-            if kind != "rep":
-                parts.append(_series("quotes_per_day", kind, id, frame["quotes"] / days, frame["quotes"]))
+            parts.append(_series("quotes_per_day", kind, id, frame["quotes"] / days, frame["quotes"]))
     return parts
 
 

@@ -10,6 +10,9 @@ import pandas as pd
 from salespilot.diagnostics.continuous_improvement.model import NAME, Result, Thresholds
 from salespilot.finding import Finding, Severity, Value
 
+WORTH = ("revenue_per_day", "avg_order_value")
+"""What rises with prices as well as with work."""
+
 
 def findings(result: Result, thresholds: Thresholds) -> list[Finding]:
     """Rules T06-R1 to R7; a series without a signal gets no comment but that it has none (R3)."""
@@ -44,17 +47,34 @@ def _plain(value: object) -> Value:
 
 
 def _signals(result: Result, thresholds: Thresholds) -> Iterator[Finding]:
-    """R1: a recent signal that no documented change explains, the last of each series."""
+    """R1: a recent signal that no documented change explains, the last of each series.
+
+    Revenue that rises while orders do not is worth more an order: price, mix or one big order, not yet performance.
+    """
     assert result.signals is not None
     fresh = result.signals[result.signals["is_recent"] & result.signals["cause"].isna()]
-    for row in fresh.groupby(["indicator", "scope_kind", "scope_id"], sort=False).tail(1).to_dict("records"):
+    busier = _busier(result, fresh["month"].min())
+    last = (
+        fresh.sort_values("month", kind="stable").groupby(["indicator", "scope_kind", "scope_id"], sort=False).tail(1)
+    )
+    for row in last.to_dict("records"):
+        is_worth = row["indicator"] in WORTH and (row["scope_kind"], row["scope_id"]) not in busier
+        code = "signal_high_value" if row["signal"] == "high" and is_worth else f"signal_{row['signal']}"
         severity = Severity.ALERT if row["signal"] == "low" else Severity.WATCH
         is_rep = row["scope_kind"] == "rep"
         yield _finding(
-            "T06-R1", f"signal_{row['signal']}", severity, _subject(row),
+            "T06-R1", code, severity, _subject(row),
             owner=str(row["scope_id"]) if is_rep else None, hours=thresholds.cause_hours,
             lead_days=thresholds.lead_days, values=_values(row),
         )  # fmt: skip
+
+
+def _busier(result: Result, since: pd.Timestamp) -> set[tuple[str, str]]:
+    """The scopes whose orders a day signal a rise too, since that month."""
+    frames = [frame for frame in (result.points, result.personal) if frame is not None]
+    told = pd.concat(frames, ignore_index=True)
+    told = told[(told["indicator"] == "orders_per_day") & (told["signal"] == "high") & (told["month"] >= since)]
+    return set(zip(told["scope_kind"], told["scope_id"], strict=True))
 
 
 def _processes(result: Result) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from salespilot.behaviour import signal_rule
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.finding import Finding, Reason, absent
@@ -30,7 +31,13 @@ TASK_OF_LEVER = {
     "orders_per_visit": "discovery", "win_rate": "closing", "average_order": "closing", "average_won": "closing",
 }  # fmt: skip
 SERIES_MONTHS = 24
-SALES_SERIES = ("revenue_per_day", "orders_per_day", "avg_order_value")
+SERIES = (
+    "revenue_per_day", "orders_per_day", "avg_order_value", "visits_per_day", "quotes_per_day", "weekly_rate",
+    "win_rate",
+)  # fmt: skip
+"""What a sheet charts, in this order: the first ``SERIES_SHOWN`` that are known."""
+SERIES_SHOWN = 6
+LOGGED_SERIES = ("visits_per_day", "weekly_rate")
 QUESTIONS = 6
 BLANK, BLANK_LINES = "\u00a0", 2
 
@@ -157,6 +164,9 @@ def _sheet(
         if frame in missing:
             missing[name] = missing[frame]
     said = _said(person, met, lever, contribution) | focus
+    if series is not None:
+        shares = series.groupby("indicator")["false_alarm_share"].max()
+        said |= {"series_count": len(shares), "false_alarms": float(shares.sum())}
     if pace is not None:
         row = pace.iloc[0]
         figures |= {name: _number(row[name]) for name in ("attainment", "target_probability")}
@@ -215,23 +225,26 @@ def _pace(results: Results, rep: str, missing: dict[str, Reason]) -> pd.DataFram
 
 
 def _series(results: Results, rep: str, is_logging: bool) -> pd.DataFrame:
-    """The salesperson's own charts: monthly ones, then weekly contacts; no activity of who logs little."""
-    shown = ["indicator", "month", "value", "centre", "lower", "upper", "signal"]
+    """The salesperson's own charts, month by month and for contacts week by week; no activity of who logs little."""
+    shown = ["indicator", "month", "value", "centre", "lower", "upper", "signal", "false_alarm_share"]
     parts = []
-    points = results["continuous_improvement"][0].points if "continuous_improvement" in results else None
-    if points is not None:
-        own = points[(points["scope_kind"] == "rep") & (points["scope_id"] == rep)]
-        own = own.sort_values("month").groupby("indicator").tail(SERIES_MONTHS)
-        parts.append(own.sort_values(["indicator", "month"])[shown])
+    improvement = results["continuous_improvement"][0] if "continuous_improvement" in results else None
+    for points in () if improvement is None else (improvement.points, improvement.personal):
+        if points is not None:
+            own = points[(points["scope_kind"] == "rep") & (points["scope_id"] == rep)]
+            parts.append(own.sort_values("month").groupby("indicator").tail(SERIES_MONTHS)[shown])
     weeks = results["dynamic_steering"][0].weeks if "dynamic_steering" in results else None
     if weeks is not None:
         own = weeks[weeks["rep_id"] == rep].rename(columns={"week": "month", "weekly_rate": "value"})
-        parts.append(own.assign(indicator="weekly_rate").sort_values("month")[shown])
+        own = own.assign(indicator="weekly_rate", false_alarm_share=signal_rule(len(own)).false_alarm_share)
+        parts.append(own.sort_values("month")[shown])
     series = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=shown)
-    series = series[is_logging | series["indicator"].isin(SALES_SERIES)]
-    if series.empty:
+    series = series[is_logging | ~series["indicator"].isin(LOGGED_SERIES)]
+    known = [name for name in SERIES if name in set(series["indicator"])][:SERIES_SHOWN]
+    if not known:
         raise NotComputable(Reason("no_series"))
-    return series.reset_index(drop=True)
+    order = series["indicator"].map({name: place for place, name in enumerate(known)})
+    return series.assign(order=order).dropna(subset="order").sort_values(["order", "month"], ignore_index=True)[shown]
 
 
 def _commitments(

@@ -46,7 +46,7 @@ def chosen(found: Sequence[Finding], thresholds: Thresholds) -> tuple[Finding, .
 
 def is_success(one: Finding) -> bool:
     """A signal upwards in the salesperson's own series."""
-    return one.rule == "T06-R1" and one.code == "signal_high"
+    return one.rule == "T06-R1" and one.code.startswith("signal_high")
 
 
 def loggers(results: Results) -> dict[str, bool]:

@@ -130,6 +130,11 @@ class Result:
         return ("pace_target",) if self.said.get("target") else ("pace_sales",)
 
     @property
+    def series_told(self) -> tuple[str, ...]:
+        """The sentence on the false alarms that the charts give by themselves."""
+        return () if self.series is None else ("series_alarms",)
+
+    @property
     def facts_told(self) -> tuple[str, ...]:
         """That nothing can be judged, where that is so."""
         return () if self.facts or self.rules else ("facts_unknown",)

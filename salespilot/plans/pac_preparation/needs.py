@@ -103,11 +103,12 @@ def _chain(dataset: Dataset, results: Results) -> tuple[list[tuple[str, float, f
     weeks = dataset.window.days / 7
     if "activity_productivity" in results:
         done = results["activity_productivity"][0]
-        size, count = done.key_figures.get("average_won"), done.key_figures.get("order_count")
-        if done.plan is not None and size and count:
+        size = done.key_figures.get("average_won")
+        if done.plan is not None and len(done.plan) and size:
             usual = done.plan["current_year"] / 52
             steps = zip(done.plan["basis"], done.plan["needed_per_order"], usual, strict=True)
-            return [(str(b), float(n), float(u)) for b, n, u in steps], float(size), float(count) / weeks
+            won = usual.iloc[0] * done.plan["rate"].iloc[0]
+            return [(str(b), float(n), float(u)) for b, n, u in steps], float(size), float(won)
     found = dataset.sql(ORDERS.format(start=dataset.window.start, end=dataset.window.end)).iloc[0]
     if not found["orders"] > 0:
         return [], None, None
