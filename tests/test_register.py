@@ -253,6 +253,44 @@ def test_what_people_do_to_a_sheet_loses_nothing(folder):
     assert {row.id: row.values["owner_rep_id"] for row in read.rows} == {ids("C1")[0]: "R2", ids("C2")[0]: "R1"}
 
 
+def test_merged_cells_sorted_rows_and_hidden_columns_lose_nothing(folder):
+    run(folder, finding("C1"), finding("C2", "R2"), finding("C3", "R2"))
+    first, second, third = ids("C1", "C2", "C3")
+    edit(folder, {(third, "stop_rule"): "Arrêt le 30/09/2026"})
+    path = folder / "actions.xlsx"
+    book = CalamineWorkbook.from_path(path)
+    sheets = {name: book.get_sheet_by_name(name).to_python(False) for name in book.sheet_names}
+    codes = sheets["Actions"][0]
+    place = {code: number for number, code in enumerate(codes)}
+    rows = {line[place["action_id"]]: line for line in sheets["Actions"][2:]}
+    sheets["Actions"][2:] = [rows[third], rows[first], rows[second]]  # sorted, so that the last is the first
+    with xlsxwriter.Workbook(str(path)) as made:
+        for name, lines in sheets.items():
+            written = made.add_worksheet(name)
+            for number, line in enumerate(lines):
+                for at, value in enumerate(line):
+                    written.write(number, at, str(value) if isinstance(value, date) else value)
+        plan = made.get_worksheet_by_name("Actions")
+        plan.merge_range(3, place["status"], 4, place["status"], "Décidée")  # one decision for two rows
+        plan.merge_range(3, place["action_id"], 4, place["action_id"], first)
+        plan.merge_range(2, place["stop_rule"], 2, place["stop_rule"] + 1, rows[third][place["stop_rule"]])
+        plan.merge_range(2, place["title"], 2, place["owner_rep_id"], rows[third][place["title"]])
+        plan.set_column(place["targets"], place["targets"], None, None, {"hidden": True})
+        plan.autofilter(1, 0, 4, len(codes) - 1)
+        plan.filter_column(place["status"], "x == Décidée")
+        plan.set_row(2, None, None, {"hidden": True})
+    read = registers.read(load(folder))
+    assert not read.issues
+    found = {row.id: row for row in read.rows}
+    assert {id: row.status for id, row in found.items()} == {first: "planned", second: "planned", third: "draft"}
+    assert {id: row.values["owner_rep_id"] for id, row in found.items()} == {first: "R1", second: "R2", third: "R2"}
+    assert found[third].values["stop_rule"] == "Arrêt le 30/09/2026"
+    assert [found[id].values["targets"] for id in (first, second)] == ["customer:C1", "customer:C2"]
+    run(folder, finding("C1"), finding("C2", "R2"), finding("C3", "R2"))
+    assert not complaints(folder)
+    assert set(sheet(folder).index) == {first, second, third}
+
+
 def test_a_customer_that_nobody_knows_is_said(folder):
     run(folder, finding())
     edit(folder, {(ids("C1")[0], "status"): "Décidée", (ids("C1")[0], "targets"): "C2; C77"})

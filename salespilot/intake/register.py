@@ -19,7 +19,9 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from salespilot.client import Client
 from salespilot.intake.model import Intake, Issue
-from salespilot.intake.register_cells import COLUMNS, MEMORY, OWN, Memory, alike, layout, new_id, remembered, text_of
+from salespilot.intake.register_cells import (
+    COLUMNS, COVERED, MEMORY, OWN, Memory, alike, layout, new_id, remembered, text_of, unmerged,
+)  # fmt: skip
 from salespilot.intake.register_cells import value as read_cell
 from salespilot.intake.words import is_empty
 from salespilot.tables import TABLES
@@ -102,7 +104,7 @@ def read(client: Client) -> Register:
         return Register()
     try:
         book = CalamineWorkbook.from_path(path)
-        sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names}
+        sheets = {name: unmerged(book.get_sheet_by_name(name)) for name in book.sheet_names}
         memory = remembered(sheets.pop(MEMORY))
     except (CalamineError, OSError, KeyError, ValueError) as error:
         return _unreadable(str(error))
@@ -213,9 +215,12 @@ def _rows(lines: list[list[Any]], memory: Memory) -> tuple[list[Row], list[Issue
     taken: set[str] = set()
     lost = _nameless(codes, lines[first:], memory)
     for number, cells in enumerate(lines[first:], start=first + 1):
-        if all(is_empty(str(cell)) for cell in cells):
+        if all(is_empty(text_of(cell)) for cell in cells):
             continue
-        row = _row(dict(zip(codes, cells, strict=False)), _extra(codes, headings, cells), memory, lost)
+        known = {code: cell for code, cell in zip(codes, cells, strict=False) if cell is not COVERED}
+        if text_of(known.get("action_id", "")) in taken and lost.get(text_of(known.get("title", ""))):
+            del known["action_id"]  # merged with the one above
+        row = _row(known, _extra(codes, headings, cells), memory, lost)
         if row.id in taken:
             issues.append(_issue("register_twice", "action_id", row.id, number))
             row = replace(row, values={**row.values, "action_id": new_id(f"{number}|{row.values}")})
@@ -227,7 +232,7 @@ def _rows(lines: list[list[Any]], memory: Memory) -> tuple[list[Row], list[Issue
 
 def _extra(codes: list[str], headings: list[str], cells: list[Any]) -> dict[str, Any]:
     named = zip(codes, headings, cells, strict=False)
-    return {heading: cell for code, heading, cell in named if heading and code not in COLUMNS}
+    return {heading: cell for code, heading, cell in named if heading and code not in COLUMNS and cell is not COVERED}
 
 
 def _nameless(codes: list[str], lines: list[list[Any]], memory: Memory) -> dict[str, list[str]]:

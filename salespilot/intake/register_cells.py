@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from python_calamine import CalamineSheet
+
 from salespilot.intake.words import choice, is_empty
 from salespilot.tables import TABLES, Column
 
 MEMORY = "salespilot"  # the hidden sheet: kind, id, JSON
 HEADER_ROWS = 2
+COVERED = object()
+"""In the place of a cell that a merged one hides: nobody emptied it."""
 SEARCHED = 20  # rows: people insert a title above the headings, not a page
 FEW = 3  # columns known, from which a row is that of the headings
 
@@ -75,6 +79,17 @@ def remembered(lines: list[list[Any]]) -> Memory:
             as_of = date.fromisoformat(id)
     owners = {name: next(iter(ids)) for name, ids in names.items() if len(ids) == 1} | owners
     return Memory(rows, frozenset(edited), owners, words, headings, frozenset(imported), gone, as_of)
+
+
+def unmerged(sheet: CalamineSheet) -> list[list[Any]]:
+    """The lines of a sheet. A cell merged down its column says the same for each of its rows; what lies beside the
+    first column of a merged cell is ``COVERED``."""
+    lines = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        for cells in lines[top : bottom + 1]:
+            cells[left] = lines[top][left]
+            cells[left + 1 : right + 1] = [COVERED] * len(cells[left + 1 : right + 1])
+    return lines
 
 
 def layout(lines: list[list[Any]], memory: Memory) -> tuple[list[str], list[str], int] | None:
@@ -153,6 +168,8 @@ def _number(cell: Any, text: str, column: Column) -> tuple[float | None, str]:
 
 def text_of(cell: Any) -> str:
     """What a cell shows; a whole number has no decimal point."""
+    if cell is COVERED:
+        return ""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return str(cell).strip()
