@@ -48,13 +48,14 @@ def _panel(axes: Axes, own: pd.DataFrame, book: Phrasebook, x: str, y: str, name
     axes.plot(days, values, color=style.GREY, linewidth=0.9, marker="o", markersize=1.8)
     for word, colour in (("low", style.WARM), ("high", style.INK)):
         told = (own["signal"] == word).to_numpy()
-        axes.plot(days[told], values[told], "o", color=colour, markersize=4.5, clip_on=False)
+        axes.plot(days[told], values[told], "o", color=colour, markersize=4.5)
     column = name if book.knows(name) else y
     style.tick_axis(axes, "y", book.format_of(column), book, count=3)
     axes.set_xticks([float(mdates.date2num(day)) for day in (days.iloc[0], days.iloc[-1])])
     is_monthly = len(days) < 2 or (days.iloc[-1] - days.iloc[0]).days / (len(days) - 1) > 20
     axes.xaxis.set_major_formatter(book.axis("month" if is_monthly else "date"))
     axes.tick_params(labelsize=style.SMALL)
+    axes.margins(y=0.15)
     first, last = axes.get_xticklabels()[0], axes.get_xticklabels()[-1]
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
