@@ -18,7 +18,7 @@ from salespilot import inference
 from salespilot.conventions import SettingError
 from salespilot.dataset import Dataset
 from salespilot.deals import cumulative_incidence
-from salespilot.finding import Finding, Severity
+from salespilot.finding import Finding, Severity, absent
 from salespilot.phrasebook import LANGUAGES, Phrasebook
 from salespilot.plans import one_to_one
 from salespilot.plans.one_to_one import facts, lists, style
@@ -197,6 +197,13 @@ def test_deals_to_decide_are_the_blocked_ones_by_likely_value():
     shown = lists.deals(results, "R1", TH)
     assert shown["name"].tolist() == ["silent", "past", "stalled", "small4", "small3"]
     assert shown["why"].tolist() == ["no_next_step", "past_close", "stalled", "stalled", "stalled"]
+
+
+def test_what_is_not_known_of_a_deal_blocks_nothing():
+    unknown = pd.DataFrame([deal("A", 10.0), deal("B", 5.0, is_stalled=True)])
+    unknown["has_next_step"] = None
+    made = {"sales_cycle": (SimpleNamespace(open_deals=unknown, not_computable={}), [])}
+    assert list(lists.deals(made, "R1", TH)["name"]) == ["B"]
 
 
 def customer(name: str, headroom: float | None, gap: float, status: str, decision: str = "keep", revenue: float = 0.0):
@@ -432,6 +439,19 @@ def test_the_new_are_trained_and_not_compared():
     result = sheet(small(), "R2")
     assert set(result.rules) == {"T08-R5"}
     assert (result.key_figures["style"], result.key_figures["style_confidence"]) == ("directive", "B")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", ["no_sales", "no_rep_booked", "no_open_deal"])
+def test_the_reasons_of_other_reports_have_words_here(code, language):
+    assert any(Phrasebook(name, "fr").has(code) for name in ("dynamic_steering", "sales_cycle"))
+    assert Phrasebook("one_to_one", language).say(code)
+
+
+def test_a_report_that_its_table_lacks_for_is_traced_to_the_table():
+    made = sheet(small(), "R1")
+    assert made.not_computable["levers"] == absent("activities")
+    assert made.not_computable["deals"].code == "absent_report"  # there are deals: the report itself is missing
 
 
 def test_a_result_without_its_frames_degrades():

@@ -47,6 +47,8 @@ DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 
 
 WIDTH = 17.0
 SMALL = 7.5
+LABEL_GAP = 3
+"""Pixels kept free around a label: two that touch read as one."""
 INCH = 2.54
 RASTER_DPI = 200
 KEY_POINTS = 400
@@ -295,7 +297,7 @@ def place_labels(
         best = None
         for dx, dy, ha, va in _AROUND:
             label.set(position=(dx, dy), ha=ha, va=va)
-            box = label.get_window_extent(renderer).padded(1)
+            box = label.get_window_extent(renderer).padded(LABEL_GAP)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 4 and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4
             if not inside or any(box.overlaps(other) for i, other in enumerate(taken) if i != own):
                 continue

@@ -84,7 +84,7 @@ def remembered(lines: list[list[Any]]) -> Memory:
 def unmerged(sheet: CalamineSheet) -> list[list[Any]]:
     """The lines of a sheet. A cell merged down its column says the same for each of its rows; what lies beside the
     first column of a merged cell is ``COVERED``."""
-    lines = sheet.to_python(skip_empty_area=False)
+    lines: list[list[Any]] = sheet.to_python(skip_empty_area=False)
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
         for cells in lines[top : bottom + 1]:
             cells[left] = lines[top][left]

@@ -62,7 +62,7 @@ def compute(dataset: Dataset, parameters: Parameters = Parameters(), thresholds:
     if own[["self_assessed", "measured"]].notna().any(axis=None):
         frames["pillars"] = own
     else:
-        missing["pillars"] = absent("actions")
+        missing["pillars"] = Reason("no_pillar_told")
     missing |= {name: Reason("not_measured") for name in FIGURES if figures[name] is None and name not in missing}
     return Result(**frames, key_figures=figures, not_computable=missing)
 
@@ -175,7 +175,8 @@ def _target(dataset: Dataset, points: pd.DataFrame, missing: dict[str, Reason]) 
     main = points[(points["indicator"] == "revenue_per_day") & (points["scope_kind"] == "company")]
     keys = ("process_year", "target_year", "target_gap")
     if own.empty or main.empty or "centre" not in main:
-        missing |= dict.fromkeys(keys, absent("targets"))
+        untold = Reason("no_company_target") if dataset.has("targets") else absent("targets")
+        missing |= dict.fromkeys(keys, untold if own.empty else missing.get("charts", Reason("not_measured")))
         return dict.fromkeys(keys)
     first, last = dataset.as_of.replace(month=1, day=1), dataset.as_of.replace(month=12, day=31)
     regime = main.loc[main["regime"] == main["regime"].max(), "value"]

@@ -93,6 +93,13 @@ class Result:
         return own.rename(columns={"value": indicator}) if len(own) else None
 
     @property
+    def pillars_told(self) -> tuple[str, ...]:
+        """The sentence on the half of the pillars that nothing tells, where there is one."""
+        halves = {"self_assessed": "pillars_unrated", "measured": "pillars_unmeasured"}
+        own = self.pillars
+        return () if own is None else tuple(code for name, code in halves.items() if own[name].isna().all())
+
+    @property
     def loud_people(self) -> pd.DataFrame | None:
         """The revenue of the salespeople whose chart holds a signal of the period; None where there is none."""
         own = self.series("revenue_per_day", "rep")

@@ -38,6 +38,11 @@ SERIES = (
 """What a sheet charts, in this order: the first ``SERIES_SHOWN`` that are known."""
 SERIES_SHOWN = 6
 LOGGED_SERIES = ("visits_per_day", "weekly_rate")
+FED_BY = {
+    "sales_cycle": "opportunities", "activity_productivity": "activities", "dynamic_steering": "sales_lines",
+    "portfolio_review": "sales_lines",
+}  # fmt: skip
+"""The table without which a report is not made."""
 QUESTIONS = 6
 BLANK, BLANK_LINES = "\u00a0", 2
 
@@ -119,7 +124,7 @@ def _sheet(
         try:
             return make()
         except NotComputable as reason:
-            missing[name] = reason.args[0]
+            missing[name] = _traced(dataset, reason.args[0])
             return None
 
     pace = part("pace", lambda: _pace(results, rep, missing))
@@ -184,6 +189,12 @@ def _sheet(
     )  # fmt: skip
 
 
+def _traced(dataset: Dataset, reason: Reason) -> Reason:
+    """The table that is absent, where that is why a report is not there."""
+    table = FED_BY.get(str(reason.values.get("report"))) if reason.code == "absent_report" else None
+    return absent(table) if table and not dataset.has(table) else reason
+
+
 def _said(
     person: Mapping[Any, Any], met: pd.DataFrame | None, lever: str | None, contribution: float | None
 ) -> dict[str, Any]:
@@ -218,7 +229,9 @@ def _pace(results: Results, rep: str, missing: dict[str, Reason]) -> pd.DataFram
         raise NotComputable(Reason("no_landing"))
     own = own.reindex(columns=list(PACE)).astype(float).reset_index(drop=True)
     if own["target"].isna().all():
-        missing |= dict.fromkeys(("attainment", "target_probability"), Reason("no_target_of_own"))
+        company = steering.not_computable.get("target")
+        untold = company if company == absent("targets") else Reason("no_target_of_own")
+        missing |= dict.fromkeys(("attainment", "target_probability"), untold)
     elif own["target_probability"].isna().all():
         missing["target_probability"] = Reason("no_landing")
     return own

@@ -31,7 +31,9 @@ def deals(results: Results, rep: str, thresholds: Thresholds) -> pd.DataFrame:
         raise NotComputable(cycle[0].not_computable.get("open_deals", absent("opportunities")))
     own = cycle[0].open_deals
     own = own[own["rep_id"] == rep].copy()
-    blocked = {"stalled": own["is_stalled"], "past_close": own["is_past_close"], "no_next_step": ~own["has_next_step"]}
+    # What is not known (deals known from events alone have no next step to read) blocks nothing.
+    blocked = {"stalled": own["is_stalled"].eq(True), "past_close": own["is_past_close"].eq(True)}
+    blocked |= {"no_next_step": own["has_next_step"].eq(False)}
     own["why"] = np.select(list(blocked.values()), list(blocked), "")
     own["worth"] = own["weighted_amount"].fillna(0.0)
     own = own[own["why"] != ""].sort_values(["worth", "opportunity_id"], ascending=[False, True])

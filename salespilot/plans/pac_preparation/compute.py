@@ -79,7 +79,11 @@ def compute(
     plan = checks.Plan(actions, short.period, customers, whole if whole is not None else pd.DataFrame(), total)
     _follow(dataset, frames, plan, figures, missing, thresholds)
     top = follow.untouched(dataset, touched)
-    if top is not None:
+    if top is None:
+        missing["untouched"] = (
+            Reason("no_potential_known") if dataset.has("customer_potential") else absent("customer_potential")
+        )
+    else:
         top = candidates.names_of(top.rename(columns={"customer_id": "target_id"}), dataset)
     frames["untouched"] = top if top is not None and len(top) else None
     lone = follow.unowned(dataset)
@@ -319,7 +323,7 @@ def _explained(frames: Frames, figures: Figures, missing: Reasons, short: Gap) -
     usual = {
         "plan": "no_candidate", "proposed": "no_candidate", "judged": "too_early_all", "levers": "no_lever",
         "renounced": "nothing_renounced", "candidates": "no_candidate",
-        "progress": "nothing_due", "execution_rate": "nothing_due", "untouched": "no_potential_known",
+        "progress": "nothing_due", "execution_rate": "nothing_due", "untouched": "all_touched",
         "unowned": "all_owned", "people": "nobody_in_post", "load": "period_over", "capacity_hours": "period_over",
         "gap": "no_rep_target", "plan_coverage": "no_gap", "target_reached_share": "no_target_before",
         "target_near_share": "no_target_before",
@@ -327,7 +331,8 @@ def _explained(frames: Frames, figures: Figures, missing: Reasons, short: Gap) -
     empty = [name for name in Result.__dataclass_fields__ if name not in ("quality", "key_figures", "not_computable")]
     wanted = [name for name in empty if frames.get(name) is None]
     wanted += [name for name, value in figures.items() if value is None]
-    wanted += ["proposed", "judged"]
+    result = Result(**frames, key_figures=figures, not_computable=missing, quality="")
+    wanted += [name for name in ("proposed", "judged") if getattr(result, name) is None]
     for name in wanted:
         fallback = short.reason if name in ("needs", "bridge") and short.reason else None
         missing.setdefault(name, fallback or Reason(usual.get(name, "not_of_use")))
