@@ -20,7 +20,17 @@ from python_calamine import CalamineError, CalamineWorkbook
 from salespilot.client import Client
 from salespilot.intake.model import Intake, Issue
 from salespilot.intake.register_cells import (
-    COLUMNS, COVERED, MEMORY, OWN, Memory, alike, layout, new_id, remembered, text_of, unmerged,
+    COLUMNS,
+    COVERED,
+    MEMORY,
+    OWN,
+    Memory,
+    alike,
+    layout,
+    new_id,
+    remembered,
+    text_of,
+    unmerged,
 )  # fmt: skip
 from salespilot.intake.register_cells import value as read_cell
 from salespilot.intake.words import is_empty
