@@ -153,7 +153,8 @@ def summaries(points: pd.DataFrame, window_start: pd.Timestamp, thresholds: Thre
             | {name: float(last[name]) for name in ("centre", "lower", "upper", "autocorrelation")}
             | {"last_value": float(last["value"]), "signal_count": told, "signal_share": share}
             | {"false_alarm_share": float(own["false_alarm_share"].max()), "verdict": verdict}
-            | {"is_one_sided": bool(last["is_one_sided"]), "jump_month": leaps.max() if len(leaps) else pd.NaT}
+            | {"is_one_sided": bool(last["is_one_sided"]), "jump_count": len(leaps)}
+            | {"jump_month": leaps.max() if len(leaps) else pd.NaT}
             | {"limit_share": (last["upper"] / last["centre"] - 1) if last["centre"] > 0 else np.nan}
         )
     return pd.DataFrame(rows)
