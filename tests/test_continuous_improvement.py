@@ -165,7 +165,7 @@ def test_a_leap_among_the_months_of_reference_is_told():
     assert list(told.index[told["is_jump"]]) == [3]
     summary = judge.summaries(told, told["month"].iloc[0], Thresholds()).iloc[0]
     assert summary["jump_month"] == pd.Timestamp("2023-04-01")
-    assert summary["limit_share"] == pytest.approx(told["upper"].iloc[-1] / told["centre"].iloc[-1] - 1)
+    assert summary["limit_share"] == pytest.approx((told["upper"] - told["centre"]).iloc[-1] / told["value"].mean())
 
 
 STEADY = [20_000.0 + 400 * (n % 3) for n in range(34)]

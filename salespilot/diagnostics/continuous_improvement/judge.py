@@ -140,7 +140,8 @@ def summaries(points: pd.DataFrame, window_start: pd.Timestamp, thresholds: Thre
     rows = []
     for key, own in points.groupby(KEY, sort=False):
         last = own.iloc[-1]
-        leaps = own.loc[own["is_jump"] & (own["regime"] == last["regime"]), "month"]
+        regime = own[own["regime"] == last["regime"]]
+        leaps, level = regime.loc[regime["is_jump"], "month"], float(regime["value"].mean())
         recent = own[own["month"] >= window_start]
         told = int((recent["signal"] != "").sum())
         share = float((own["signal"] != "").mean())
@@ -155,7 +156,7 @@ def summaries(points: pd.DataFrame, window_start: pd.Timestamp, thresholds: Thre
             | {"false_alarm_share": float(own["false_alarm_share"].max()), "verdict": verdict}
             | {"is_one_sided": bool(last["is_one_sided"]), "jump_count": len(leaps)}
             | {"jump_month": leaps.max() if len(leaps) else pd.NaT}
-            | {"limit_share": (last["upper"] / last["centre"] - 1) if last["centre"] > 0 else np.nan}
+            | {"limit_share": (last["upper"] - last["centre"]) / level if level > 0 else np.nan}
         )
     return pd.DataFrame(rows)
 

@@ -70,8 +70,8 @@ class Result:
     expectations: pd.DataFrame | None = None
     pillars: pd.DataFrame | None = None
     chart_columns = (
-        "indicator", "scope_name", "point_count", "limit_share", "jump_count", "signal_count", "signal_share",
-        "false_alarm_share", "verdict",
+        "indicator", "scope_name", "point_count", "limit_share", "jump_count", "signal_count", "false_alarm_share",
+        "verdict",
     )  # fmt: skip
     signal_columns = ("month", "indicator", "scope_name", "signal", "deviation_share", "cause")
     change_columns = (
