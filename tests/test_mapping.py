@@ -213,9 +213,16 @@ def test_rates_are_no_discounts_in_money():
 
 def test_months_side_by_side():
     headers = ("Code client", "Client", "janv. 2025", "févr. 2025", "mars 2025", "avr. 2025")
-    proposal = propose(headers, rows(headers, ("C1", "Dupré", "1", "2", "3", "4")), table="sales_lines")
-    assert proposal.wide == headers[2:]
-    assert set(proposal.missing) == {"invoice_date", "amount_net"}
+    proposal = propose(headers, rows(headers, ("C1", "Dupré", "1", "2", "3", "4")))
+    assert (proposal.table, proposal.wide, proposal.missing) == ("sales_lines", headers[2:], ())
+
+
+def test_months_without_a_year_take_it_from_the_name():
+    headers = ("Commercial", "Janvier", "Février", "Mars", "Avril", "Total")
+    lines = rows(headers, ("Zara", "1", "2", "3", "4", "10"))
+    proposal = propose(headers, lines, name="objectifs 2026")
+    assert (proposal.table, proposal.columns["period_start"].sample) == ("targets", "2026-01-01")
+    assert propose(headers, lines, name="objectifs").table is None
 
 
 @pytest.mark.parametrize(

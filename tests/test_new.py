@@ -114,14 +114,32 @@ def test_hostile_headers_and_values_stay_text(tmp_path):
     assert len(load(tmp_path / "c").sources) == 1
 
 
-def test_months_side_by_side_get_an_example(tmp_path):
+def test_months_side_by_side_become_rows(tmp_path):
+    path = tmp_path / "CA par client.csv"
+    path.write_text(
+        "CA HT 2025;;;;;;\nCode client;Commercial;janv. 2025;févr. 2025;mars 2025;avr. 2025;Total\n"
+        "C1;Zara;1,50;2,00;;4,00;7,50\nC2;Zara;;1,00;-3,00;;-2,00\nTotal général;;1,50;3,00;-3,00;4,00;5,50\n",
+        encoding="utf-8",
+    )
+    report = new(tmp_path / "c", [path])
+    assert "4 months side by side, janv. 2025 ... avr. 2025" in report
+    made = read(load(tmp_path / "c"))
+    frame = pd.read_parquet(made.tables["sales_lines"])
+    assert frame["amount_net"].sum() == Decimal("5.50")
+    assert sorted(frame["invoice_date"].astype(str).unique()) == [
+        "2025-01-31",
+        "2025-02-28",
+        "2025-03-31",
+        "2025-04-30",
+    ]
+
+
+def test_months_beside_a_day_of_their_own_stay_columns(tmp_path):
     path = tmp_path / "ventes.csv"
     path.write_text(
         "Code client;Date facture;janv. 2025;févr. 2025;mars 2025;avr. 2025;Montant HT\n1;03/01/2025;1;2;3;4;5\n"
     )
-    report = new(tmp_path / "c", [path])
-    assert "months side by side: janv. 2025" in report
-    assert 'unpivot ventes on "janv. 2025"' in (tmp_path / "c" / "client.toml").read_text(encoding="utf-8")
+    new(tmp_path / "c", [path])
     assert load(tmp_path / "c").sources[0].sql is None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from salespilot.intake import presets
+from salespilot.intake import presets, wide
 from salespilot.intake.computed import (
     Match,
     Rows,
@@ -66,8 +66,8 @@ class Proposal:
     ``missing``  columns without which the table is of no use, and that no header gives
     ``values``   category -> value of the export -> standard value
     ``unused``   headers that no column uses
-    ``wide``     headers that are months: the amounts lie side by side and need one SQL query
-    ``sql``      the preset's query that makes the table, where columns alone cannot; {export} stands for the view
+    ``wide``     headers that are months: the figures lie side by side, and ``sql`` makes rows of them
+    ``sql``      the query that makes the table, where columns alone cannot; {export} stands for the view
     ``states``   how the deals of a list come back from file to file or row to row, where they do
     """
 
@@ -90,11 +90,13 @@ def propose(
     table: str | None = None,
     name: str = "",
     folder: Path | None = None,
+    sheet: str = "",
 ) -> Proposal:
     """The standard table and columns of an export with these ``headers`` and sample rows.
 
-    ``preset`` and ``table`` fix what is otherwise recognised; ``name`` is the file's stem (or a JSON model), a hint;
-    ``folder`` is the client's, whose own presets count. Raises PresetError on an unknown preset.
+    ``preset`` and ``table`` fix what is otherwise recognised; ``name`` is the file's stem (or a JSON model) and
+    ``sheet`` that of a workbook, hints; ``folder`` is the client's, whose own presets count. Raises PresetError on an
+    unknown preset.
     """
     known = _preset(headers, preset, table, folder)
     if known is not None and known.sql is not None:
@@ -109,13 +111,14 @@ def propose(
         for kind, names in synonyms().ignored.items():
             if words and words <= names:
                 return Proposal(None, unused=tuple(headers), remark=f"{kind}: no report uses them")
+        turned = _turned(headers, samples, f"{name} {sheet}")
+        if turned:
+            return turned
         few = samples[:: max(1, len(samples) // CHOOSING_ROWS)]
         scores = {t.name: _score(t, _columns(t, headers, few), few, words) for t in TABLES.values()}
         best = max(scores, key=lambda t: scores[t])
         if scores[best] < 3:
-            return Proposal(
-                None, unused=tuple(headers), wide=_wide(headers), remark="no standard table has such columns"
-            )
+            return Proposal(None, unused=tuple(headers), remark="no standard table has such columns")
         chosen = TABLES[best]
     return _complete(chosen, headers, samples, known, words)
 
@@ -185,10 +188,32 @@ def _complete(
         tuple(c for c in needed_columns(table) if c not in columns or columns[c].is_dangerous),
         values,
         tuple(h for h in headers if h not in used and identifier(h) not in used),
-        _wide(headers),
         states=states,
         preset=known.preset if known else None,
     )
+
+
+def _turned(headers: Sequence[str], samples: Rows, named: str) -> Proposal | None:
+    """Sales by customer or targets by salesperson whose months lie side by side; None when it is neither."""
+    months = wide.months(headers, named)
+    if not months or not wide.are_figures(samples, months):
+        return None
+    rest, few, words = [header for header in headers if header not in months], samples[:CHOOSING_ROWS], fold(named)
+    tables = reversed(wide.TABLES_OF) if words & synonyms().files["targets"] else wide.TABLES_OF
+    for name, month, figure, holder in tables:
+        if _match(TABLES[name], TABLES[name][month], {header: fold(header) for header in rest}, few):
+            continue  # each row has its own day
+        rows = wide.as_rows(few, months, month, figure)
+        made = _complete(TABLES[name], [*rest, month, figure], rows, None, words)
+        if holder in made.columns and not made.columns[holder].is_dangerous:
+            columns = dict(made.columns)
+            why = "nothing says that VAT is excluded" if name == "sales_lines" else ""
+            for column, doubt in ((month, ""), (figure, why)):
+                confidence = "doubtful" if doubt else "sure"
+                columns[column] = Match(column, confidence, example_of(column, rows), doubt, is_expression=True)
+            sql = wide.query(months, columns[holder].source, month, figure)
+            return replace(made, columns=columns, wide=tuple(months), sql=sql)
+    return None
 
 
 def _score(table: Table, columns: Mapping[str, Match], samples: Rows, words: Words) -> float:
@@ -340,8 +365,3 @@ def _translate(
 
 def _is_period(text: str) -> bool:
     return _PERIOD.fullmatch(unaccented(text).strip().lower()) is not None
-
-
-def _wide(headers: Sequence[str]) -> tuple[str, ...]:
-    months = tuple(header for header in headers if _is_period(header))
-    return months if len(months) >= 4 else ()

@@ -111,7 +111,9 @@ def _look(exports: Sequence[Path]) -> tuple[list[Export], list[str]]:
 
 def _proposals(export: Export, folder: Path) -> list[Proposal]:
     """What an export is; a customer file that names the salesperson of each customer is portfolios too."""
-    proposal = propose(export.layout.headers, export.rows, name=export.name, folder=folder)
+    proposal = propose(
+        export.layout.headers, export.rows, name=export.name, folder=folder, sheet=export.layout.sheet or ""
+    )
     proposal = _recurring(export, folder) or proposal
     if proposal.table != "customers" or "customer_id" not in proposal.columns:
         return [proposal]
@@ -199,12 +201,12 @@ def _source_block(folder: Path, export: Export, proposal: Proposal, order: str |
             f'date_order = "{order}"    # doubtful: nothing tells the day from the month; as in the other exports'
         )
     if proposal.sql:
-        lines += [f"# from the preset {proposal.preset}", f"sql = '''{_filled_in(proposal.sql, export)}'''"]
+        of = f"from the preset {proposal.preset}" if proposal.preset else "the months lie side by side: a row for each"
+        lines += [f"# {of}", f"sql = '''{_filled_in(proposal.sql, export)}'''"]
+    if proposal.sql and not proposal.wide:
         lines += ["[source.columns]"] if proposal.columns else []
         lines += [f"{column} = {_quoted(match.source)}" for column, match in proposal.columns.items()]
         return "\n".join([*lines, ""])
-    if proposal.wide:
-        lines += _wide_example(export, proposal)
     if proposal.states:
         lines.append(
             f"{proposal.states.option} = {_quoted(proposal.states.value)}    # {_plain(proposal.states.why, 200)}"
@@ -269,20 +271,6 @@ def _filled_in(sql: str, export: Export) -> str:
     return sql.replace("{export}", views[0] if len(views) == 1 else f"({union})")
 
 
-def _wide_example(export: Export, proposal: Proposal) -> list[str]:
-    """The query that turns months side by side into rows, as a comment: the escape hatch to complete by hand."""
-    customer = proposal.columns.get("customer_id")
-    key = customer.source if customer and not customer.is_expression else "CUSTOMER"
-    months = ", ".join('"' + month.replace('"', '""') + '"' for month in proposal.wide)
-    return [
-        "# doubtful: the months lie side by side. Take this query instead of the columns below, and mend the date:",
-        "# sql = '''",
-        f"# select {identifier(_plain(key, 80))} as customer_id, month as invoice_date, amount as amount_net",
-        f"# from (unpivot {identifier(export.files[0].stem)} on {_plain(months, 2000)}",
-        "#       into name month value amount)'''",
-    ]
-
-
 def _patterns(folder: Path, files: Sequence[Path], states: Recurrence | None = None) -> list[str]:
     """Globs relative to the client folder: one for alike names when it finds these files and no other, else each.
 
@@ -329,11 +317,14 @@ def _told(folder: Path, export: Export, proposal: Proposal, order: str | None) -
         where += ", ..."
     head = f"{proposal.table or 'not used'}  <-  {_plain(where, 200)}  ({_described(export)})"
     if proposal.table is None:
-        wide = f"; months side by side: {', '.join(proposal.wide[:3])} ..." if proposal.wide else ""
-        return [head, f"  {proposal.remark}{wide}; headers: {_plain(', '.join(proposal.unused), 160)}"]
+        return [head, f"  {proposal.remark}; headers: {_plain(', '.join(proposal.unused), 160)}"]
     lines = [head + (f"  [preset {proposal.preset}]" if proposal.preset else "")]
-    if proposal.sql:
+    if proposal.sql and not proposal.wide:
         return [*lines, "  mapped    by the preset's query"]
+    if proposal.wide:
+        first, last = proposal.wide[0], proposal.wide[-1]
+        seen = f"{len(proposal.wide)} months side by side, {first} ... {last}"
+        lines.append(f"  mapped    {seen}: the query in {FILE} makes rows of them")
     if proposal.states:
         option, value = proposal.states.option, _plain(proposal.states.value, 60)
         lines.append(f"  mapped    {option:<22} {value:<32} -- {_plain(proposal.states.why, 200)}")
@@ -347,8 +338,6 @@ def _told(folder: Path, export: Export, proposal: Proposal, order: str | None) -
                 lines.append(f"  {word:<9} {column:<22} {source:<32} {example!r}{off}{why}")
     for column in proposal.missing:
         lines.append(f"  missing   {column:<22} needed, and no header gives it")
-    if proposal.wide:
-        lines.append(f"  doubtful  months side by side: {', '.join(proposal.wide[:3])} ...: see the query in {FILE}")
     for column, value in _undecided(export, proposal).items():
         answer = f"{order}, as in the other exports" if order else f"see {FILE}"
         lines.append(f"  doubtful  {column:<22} day or month first? {_plain(value, 30)!r} does not tell: {answer}")

@@ -25,7 +25,9 @@ _DATE = re.compile(
     r"|\d{1,2}[- ][A-Za-zéû]{3,9}\.?[- ]\d{2,4}"
     r"|[A-Z][a-z]{2,8} \d{1,2},? \d{4}.*"
 )
-_PERIOD = re.compile(r"(19|20)\d\d([-/. ]?(0?[1-9]|1[0-2]|[QTS][1-4]))?|(0?[1-9]|1[0-2])[-/.](19|20)?\d\d|[QTS][1-4].*")
+_PERIOD = re.compile(
+    r"(19|20)\d\d(-\d\d-01|[-/. ]?(0?[1-9]|1[0-2]|[QTS][1-4]))?|(0?[1-9]|1[0-2])[-/.](19|20)?\d\d|[QTS][1-4].*"
+)
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _ASCII = bytes(range(128))
 _LEGACY = ("cp1252", "iso8859_15", "cp850", "mac_roman")
