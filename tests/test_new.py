@@ -320,3 +320,27 @@ def test_an_event_log(real_data, tmp_path):
     report = new(tmp_path / "c", [real_data / "event_logs" / "receipt.csv.gz"])
     assert "[preset event_log]" in report
     assert len(pd.read_parquet(read(load(tmp_path / "c")).tables["opportunity_events"])) == 8577
+
+
+def test_sheets_of_one_workbook_are_read_and_a_pivot_of_them_is_not(tmp_path):
+    path = tmp_path / "ventes.xlsx"
+    lines = pd.DataFrame({"N° facture": ["F1", "F2"], "Date facture": pd.to_datetime(["2024-01-31", "2024-02-29"])})
+    lines = lines.assign(**{"Code client": ["C1", "C2"], "Montant HT": [10.5, 20.0]})
+    pivot = pd.DataFrame({"Code client": ["C1"], "2024-01": [10.5], "2024-02": [20], "2024-03": [0], "2024-04": [0]})
+    with pd.ExcelWriter(path, engine="xlsxwriter") as book:
+        lines.to_excel(book, sheet_name="2024", index=False)
+        lines.to_excel(book, sheet_name="2025", index=False)
+        pivot.to_excel(book, sheet_name="TCD", index=False)
+        pd.DataFrame({"Code client": ["C1"], "Code postal": ["69001"]}).to_excel(
+            book, sheet_name="Clients", index=False
+        )
+        pd.DataFrame().to_excel(book, sheet_name="Vide", index=False)
+    report = new(tmp_path / "c", [path])
+    client = load(tmp_path / "c")
+    assert {(s.table, s.hints["sheet"]) for s in client.sources} == {
+        ("sales_lines", "2024"),
+        ("sales_lines", "2025"),
+        ("customers", "Clients"),
+    }
+    assert "not read: sheet TCD of ventes.xlsx" in report
+    assert pd.read_parquet(read(client).tables["sales_lines"])["amount_net"].sum() == Decimal("61.0")

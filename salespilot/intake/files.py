@@ -103,9 +103,14 @@ def workbook(path: Path) -> Any:
         raise SniffError(f"{path.name}: not a readable workbook ({error})") from error
 
 
+def visible_sheets(book: Any) -> list[str]:
+    """The names of the sheets that are not hidden; all names where the workbook does not tell."""
+    return [s.name for s in book.sheets_metadata if "Visible" in str(s.visible)] or list(book.sheet_names)
+
+
 def best_sheet(path: Path, book: Any) -> str:
     """The visible sheet with the largest table."""
-    visible = [s.name for s in book.sheets_metadata if "Visible" in str(s.visible)] or book.sheet_names
+    visible = visible_sheets(book)
     if len(visible) == 1:
         return str(visible[0])
 

@@ -24,7 +24,7 @@ from salespilot.intake.mapping import Proposal, propose
 from salespilot.intake.presets import PresetError
 from salespilot.intake.recurring import Recurrence, recurrence
 from salespilot.intake.snapshots import DEALS, LOG, without_day
-from salespilot.intake.sniff import Layout, SniffError, layout, models, sample
+from salespilot.intake.sniff import Layout, SniffError, layouts, sample
 from salespilot.intake.vocabulary import fold, language_of, synonyms
 from salespilot.tables import TABLES
 
@@ -62,7 +62,7 @@ def new(folder: Path, exports: list[Path]) -> str:
     """
     groups, unreadable = _look(exports)
     try:
-        found = [(export, proposal) for export in groups for proposal in _proposals(export, folder)]
+        found = _once([(export, proposal) for export in groups for proposal in _proposals(export, folder)])
     except PresetError as error:
         raise ClientError(str(error)) from error
     used = [(export, proposal) for export, proposal in found if proposal.table]
@@ -81,6 +81,13 @@ def new(folder: Path, exports: list[Path]) -> str:
     lines = [f"{path} written."]
     for export, proposal in found:
         lines += ["", *_told(folder, export, proposal, order)]
+    for file in dict.fromkeys(export.files[0] for export, _ in found if export.layout.sheet):
+        read = [export.layout.sheet for export, _ in found if file in export.files]
+        others = [_plain(name, 60) for name in workbook(file).sheet_names if name not in read]
+        lines += [
+            f'not read: sheet {other} of {_plain(file.name, 60)}: add a [[source]] with sheet = "..."'
+            for other in others
+        ]
     lines += ["", *(f"not readable: {line}" for line in unreadable)] if unreadable else []
     repeating = {p.table for _, p in used if p.states}
     for table, count in Counter(p.table for _, p in used).items():
@@ -96,9 +103,10 @@ def _look(exports: Sequence[Path]) -> tuple[list[Export], list[str]]:
     files = [file for path in exports for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     for file in dict.fromkeys(f for f in files if f.is_file() and f.name != FILE):
         try:
-            for model in models(file) or (None,):
-                seen = layout(file, {"model": model} if model else {})
-                groups.setdefault((seen.format, seen.headers, model, file.parent), []).append((file, seen))
+            for seen in layouts(file):
+                groups.setdefault((seen.format, seen.headers, seen.model, seen.sheet, file.parent), []).append(
+                    (file, seen)
+                )
         except (SniffError, OSError, ValueError) as error:
             unreadable.append(_plain(str(error), 200))
     made = []
@@ -107,6 +115,25 @@ def _look(exports: Sequence[Path]) -> tuple[list[Export], list[str]]:
         samples = {file.stem: sample(file, seen, SAMPLE_ROWS) for file, seen in alike[::step]}
         made.append(Export(tuple(file for file, _ in alike), alike[0][1], samples))
     return made, unreadable
+
+
+def _once(found: Sequence[tuple[Export, Proposal]]) -> list[tuple[Export, Proposal]]:
+    """Without the sheets of a workbook that show what another holds (a pivot of it), or no table.
+
+    Sheets of the same headers, one a year, add up.
+    """
+    kept: list[tuple[Export, Proposal]] = []
+    for export, proposal in found:
+        beside = [(e, p) for e, p in kept if set(e.files) & set(export.files) and e.layout.sheet != export.layout.sheet]
+        is_new = proposal.table not in [None, *(p.table for _, p in beside)] and not proposal.missing
+        if (
+            not export.layout.sheet
+            or not beside
+            or is_new
+            or export.layout.headers in [e.layout.headers for e, _ in beside]
+        ):
+            kept.append((export, proposal))
+    return kept
 
 
 def _proposals(export: Export, folder: Path) -> list[Proposal]:
@@ -346,9 +373,6 @@ def _told(folder: Path, export: Export, proposal: Proposal, order: str | None) -
         lines.append(f"  missing   (optional) {', '.join(absent)}")
     if proposal.unused:
         lines.append(f"  not used  {_plain(', '.join(proposal.unused), 300)}")
-    if export.layout.sheet:
-        others = [name for name in workbook(export.files[0]).sheet_names if name != export.layout.sheet]
-        lines += [f'  not read  sheet {_plain(name, 60)}: add a [[source]] with sheet = "..."' for name in others]
     return lines
 
 

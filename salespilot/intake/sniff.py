@@ -26,11 +26,12 @@ from salespilot.intake.files import (
     models,
     records,
     sheet_rows,
+    visible_sheets,
     workbook,
 )
 from salespilot.intake.text import HEADER_WITHIN, Rows, dialect, encoding_of, find_header, head_text, split
 
-__all__ = ["Layout", "SniffError", "layout", "models", "sample"]
+__all__ = ["Layout", "SniffError", "layout", "layouts", "models", "sample"]
 
 JSON_ROWS = 1000  # records whose keys make the headers
 
@@ -75,6 +76,20 @@ def layout(path: Path, hints: Mapping[str, object]) -> Layout:
     if kind == "csv":
         return _text_layout(path, hints)
     raise SniffError(f"{path.name}: unknown format {kind!r} (csv, xlsx, parquet, jsonl or json)")
+
+
+def layouts(path: Path) -> list[Layout]:
+    """What a file holds: its table, or its JSON models, or the tables of its visible sheets, the largest first.
+
+    Raises SniffError as :func:`layout` does; sheets without a table are left out.
+    """
+    found = [layout(path, {"model": model} if model else {}) for model in models(path) or (None,)]
+    for sheet in visible_sheets(workbook(path)) if found[0].sheet else ():
+        try:
+            found += [layout(path, {"sheet": sheet})] if sheet != found[0].sheet else []
+        except SniffError:
+            continue
+    return found
 
 
 def sample(path: Path, layout: Layout, rows: int = 200) -> list[dict[str, str]]:
