@@ -28,7 +28,7 @@ from salespilot.behaviour import (
     alarmed,
     behaviour,
     signal_rule,
-)  # fmt: skip
+)
 
 SEED, DRAWS, PEER_DRAWS, SHIFT = 20260630, 4_000, 400, 1.5
 SHAPE_DRAWS, HUGE = 20_000, 8.0

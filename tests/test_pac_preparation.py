@@ -19,6 +19,7 @@ from salespilot.dataset import Dataset
 from salespilot.dataset import open as opened_client
 from salespilot.finding import Finding, Severity
 from salespilot.phrasebook import Phrasebook
+from salespilot.phrasefile import phrases
 from salespilot.plans import pac_preparation as pac
 from salespilot.plans.pac_preparation import Parameters, Thresholds, capacity, choice, follow, impact, needs
 
@@ -516,6 +517,14 @@ def test_every_finding_and_reason_has_words(language):
         for frame in (getattr(one, f.name) for f in fields(one)):
             if isinstance(frame, pd.DataFrame):
                 assert [column for column in frame if not book.knows(column)] == []
+
+
+def test_every_step_of_the_chain_that_may_be_proposed_is_named():
+    told = {key.removesuffix("_action") for key in phrases("activity_productivity") if key.endswith("_action")}
+    steps = {code for code in told if code.startswith(("below_rate", "conversion", "volume", "basket", "mix"))}
+    named = phrases("pac_preparation")
+    assert len(steps) >= 10
+    assert [code for code in steps if f"value.action_name.{code}" not in named] == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from salespilot.intake.register_cells import (
     remembered,
     text_of,
     unmerged,
-)  # fmt: skip
+)
 from salespilot.intake.register_cells import value as read_cell
 from salespilot.intake.words import is_empty
 from salespilot.tables import TABLES

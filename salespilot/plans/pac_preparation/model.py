@@ -98,8 +98,8 @@ class Result:
         "contribution", "next_year",
     )  # fmt: skip
     sheet_columns = (
-        "action_name", "target_name", "target_count", "origin", "start_date", "due_date", "hours_planned",
-        "contribution", "next_year",
+        "action_name", "target_name", "target_count", "origin", "due_date", "hours_planned", "contribution",
+        "next_year",
     )  # fmt: skip
     lever_columns = ("report", "action_name", "subject_kind", "stake_kind", "stake")
     renounced_columns = (
@@ -112,6 +112,9 @@ class Result:
     )  # fmt: skip
     progress_columns = (
         "action_id", "title", "owner_name", "status", "due_date", "progress", "elapsed_share", "variance", "late_days",
+    )  # fmt: skip
+    sheet_progress_columns = (
+        "action_id", "title", "status", "due_date", "progress", "elapsed_share", "variance", "late_days",
     )  # fmt: skip
     impact_columns = (
         "action_id", "title", "start_date", "go_date", "target_count", "after_count", "impact", "impact_low",
