@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from pace import paced
 
 from salespilot import charts
 from salespilot.charts import style
@@ -408,7 +409,7 @@ def test_negative_values_are_drawn(name):
     assert_whole(form(frame, FR, **options))
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", paced(FORMS, *list(FORMS)[::4]))
 def test_the_same_figure_is_the_same_svg(name):
     form, sample, options = FORMS[name]
     first, second = (style.svg(form(sample(), FR, **options)) for _ in range(2))

@@ -17,6 +17,7 @@ import papermill
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from pace import paced
 from papermill.exceptions import PapermillExecutionError
 
 from salespilot.engine import forked
@@ -97,7 +98,7 @@ def executed(folder: Path, cells: tuple[str, ...], engine: str | None):
     return nbformat.read(folder / "out.ipynb", as_version=4)
 
 
-@pytest.fixture(scope="module", params=[CELLS, WHOLE], ids=["error", "whole"])
+@pytest.fixture(scope="module", params=paced([CELLS, WHOLE], CELLS), ids=["error", "whole"])
 def cells_and_papermills(request, tmp_path_factory):
     """Cells, and what Papermill's own engine makes of them."""
     return request.param, executed(tmp_path_factory.mktemp("own"), request.param, None)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pace import paced
 
 import salespilot as sp
 from salespilot import results
@@ -141,7 +142,7 @@ def force(n: int, m: int, is_clustered: bool) -> tuple[np.ndarray, list[Balance]
     return km, [Balance(amounts, np.full(m, amounts.sum() / m), band, band) for amounts in both], both[0]
 
 
-@pytest.mark.parametrize("is_clustered", [False, True])
+@pytest.mark.parametrize("is_clustered", paced([False, True], False))
 def test_generated_forces_are_balanced_near_and_proven(is_clustered):
     km, balances, hours = force(1500, 15, is_clustered)
     solution = solve(km, balances)
@@ -319,7 +320,7 @@ def opened(now: dict, before: dict | None = None, **tables: pd.DataFrame) -> Dat
 CLIENTS = {f"c{i}": 300.0 for i in range(8)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lopsided() -> alignment.Result:
     """Eight alike customers, seven at R1 and one at R2, whose capacities are equal."""
     owner = dict.fromkeys(CLIENTS, "R1") | {"c7": "R2"}
@@ -731,11 +732,11 @@ def test_every_sentence_can_be_said(demo):
         assert f"threshold_{field.name}" in phrases(alignment.NAME)
 
 
-@pytest.mark.parametrize(
-    "lost",
-    ["customers", "customer_potential", "customer_assignments", "activities", "rep_capacity", "coverage_policy",
-     "costs", "calendar", "opportunities"],
-)  # fmt: skip
+OPTIONAL = ["customers", "customer_potential", "customer_assignments", "activities", "rep_capacity", "coverage_policy",
+            "costs", "calendar", "opportunities"]  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", paced(OPTIONAL, "customer_potential", "activities"))
 def test_a_table_less_is_a_section_less(demo, lost):
     dataset = demo[0]
     frames = {name: path for name, path in dataset.intake.tables.items() if name != lost}

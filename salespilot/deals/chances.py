@@ -189,10 +189,10 @@ def _won(rows: pd.DataFrame, horizon: float) -> float:
 
 def _rates(panel: pd.DataFrame, by: str, horizon: float, centre: float) -> dict[Hashable, float]:
     """The share won by the horizon of each group of one column, drawn towards ``centre`` as far as its size calls."""
-    groups: dict[Hashable, pd.DataFrame] = dict(list(panel.groupby(by)))
-    n = np.array([rows["opportunity_id"].nunique() for rows in groups.values()], dtype=float)
-    won = np.array([_won(rows, horizon) for rows in groups.values()])
-    return dict(zip(groups, shrunk_rates(won * n, n, centre=centre), strict=True))
+    groups, told = panel.groupby(by), panel[["left_days", "status"]]
+    n = groups["opportunity_id"].nunique().astype(float)
+    won = np.array([_won(told.iloc[groups.indices[name]], horizon) for name in n.index])
+    return dict(zip(n.index, shrunk_rates(won * n.to_numpy(), n.to_numpy(), centre=centre), strict=True))
 
 
 def _logit(share: np.ndarray) -> np.ndarray:

@@ -49,15 +49,15 @@ def _ends(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """The distinct ages, the deals at risk at each, the share not ended before it, and the ends by cause."""
     age = np.asarray(days, dtype=float)
-    ends = pd.Series(np.asarray(outcome, dtype=object)).map(CAUSE_OF)
-    if ends.isna().any():
+    ends = [CAUSE_OF.get(word) for word in np.asarray(outcome, dtype=object)]
+    if None in ends:
         raise ValueError(f"outcomes are {', '.join(CAUSE_OF)}")
     start = np.full(len(age), -1.0) if entry is None else np.asarray(entry, dtype=float)
     if (age < 0).any():
         raise ValueError("an age cannot be negative")
     start = np.where(start > 0, start, -1.0)
     kept = np.isfinite(age) & (start < age)
-    age, start, cause = age[kept], start[kept], ends.to_numpy()[kept]
+    age, start, cause = age[kept], start[kept], np.array(ends, dtype=str)[kept]
     day = np.unique(age)
     at_risk = _reached(age, day) - _reached(start, day)
     events = {name: np.bincount(np.searchsorted(day, age[cause == name]), minlength=len(day)) for name in CAUSES}
