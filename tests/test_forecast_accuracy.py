@@ -95,6 +95,11 @@ def chain() -> list[pd.DataFrame]:
     return parts + [told("B", source, [200.0] * 6) for source in by_source]
 
 
+@pytest.fixture(scope="module")
+def chained() -> tuple[forecasts.Result, dict[str, list]]:
+    return made(opened(chain(), sales(SOLD)))
+
+
 # --- fixtures and published figures -----------------------------------------------------------------------------------
 
 
@@ -201,8 +206,8 @@ def test_m3_sample_agrees_with_a_slow_oracle(real_data):
 # --- hand-overs -------------------------------------------------------------------------------------------------------
 
 
-def test_key_figures_of_a_chain_worked_out_by_hand():
-    result, fired = made(opened(chain(), sales(SOLD)))
+def test_key_figures_of_a_chain_worked_out_by_hand(chained):
+    result, fired = chained
     figures = result.key_figures
     assert set(KEY_FIGURES) <= set(figures)
     assert figures["periods"] == 6
@@ -398,17 +403,16 @@ def test_nothing_sold_at_all_has_no_rate():
     assert result.not_computable["wape"].code == "no_actual"
 
 
-def test_nothing_after_as_of_is_seen():
-    dataset = opened(chain(), sales(SOLD))
+def test_nothing_after_as_of_is_seen(chained):
     later = opened([*chain(), told("A", "final", [9e3] * 3, "2026-01-01")], sales(SOLD, end="2025-12-31"))
-    assert made(dataset)[0].key_figures == pytest.approx(made(later)[0].key_figures, nan_ok=True)
+    assert chained[0].key_figures == pytest.approx(made(later)[0].key_figures, nan_ok=True)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-def test_over_and_under_forecasters():
-    result, fired = made(opened(chain(), sales(SOLD)))
+def test_over_and_under_forecasters(chained):
+    result, fired = chained
     people = result.reps.set_index("rep_id")
     assert people["verdict"].to_dict() == {"A": "over_forecaster", "B": "in_line"}
     assert people.loc["A", ["n", "over_count"]].tolist() == [6, 6]
@@ -461,9 +465,9 @@ def test_the_roll_up_is_corrected_by_each_ones_bias():
     assert result.key_figures["wape_corrected"] < result.key_figures["wape_announced"]
 
 
-def test_rep_filters_what_is_shown_and_not_the_reference():
+def test_rep_filters_what_is_shown_and_not_the_reference(chained):
     dataset = opened(chain(), sales(SOLD))
-    whole, one = made(dataset)[0], made(dataset, rep="B")[0]
+    whole, one = chained[0], made(dataset, rep="B")[0]
     assert one.reps["rep_id"].tolist() == ["B"]
     assert one.key_figures == pytest.approx(whole.key_figures, nan_ok=True)
     with pytest.raises(SettingError, match="nobody"):
@@ -484,8 +488,8 @@ def event(name: str, day: str, field: str, old: str | None, new: str) -> dict:
             "old_value": old, "new_value": new}  # fmt: skip
 
 
-@pytest.fixture
-def deals() -> Dataset:
+@pytest.fixture(scope="module")
+def deals() -> tuple[forecasts.Result, dict[str, list]]:
     """October 2025: committed 400 and due (won), committed 600 and due (pushed), committed and due in December (won
     100), in pipeline (won 300), created on the 3rd (won 200), best case (won 50)."""
     rows = [
@@ -507,11 +511,11 @@ def deals() -> Dataset:
                 event("fresh", "2025-10-03", "category", None, "commit"),
                 event("best", "2025-09-30", "category", "pipeline", "best_case")]  # fmt: skip
     tables = {"opportunities": pd.DataFrame(rows), "opportunity_events": pd.DataFrame(happened)}
-    return Dataset.from_frames({"sales_lines": sales({"A": [100.0] * 18})} | tables, as_of=AS_OF, months=6)
+    return made(Dataset.from_frames({"sales_lines": sales({"A": [100.0] * 18})} | tables, as_of=AS_OF, months=6))
 
 
 def test_commitment_and_surprises_by_hand(deals):
-    result, fired = made(deals)
+    result, fired = deals
     october = result.commit.set_index("period_start").loc[pd.Timestamp("2025-10-01")]
     assert october[["commit_value", "commit_won", "won_value"]].tolist() == [1000.0, 450.0, 1100.0]
     assert october["commit_kept"] == pytest.approx(0.45)
@@ -522,7 +526,7 @@ def test_commitment_and_surprises_by_hand(deals):
 
 
 def test_without_snapshots_the_report_says_what_to_record(deals):
-    result, fired = made(deals)
+    result, fired = deals
     assert fired["no_snapshots"][0].severity is Severity.ALERT
     for name in ("periods", "bias", "wape", "mase", "wape_naive", "fva", "over_forecasters", "under_forecasters"):
         assert result.key_figures[name] is None
@@ -700,10 +704,10 @@ def test_every_word_is_there(demo, language):
         assert book.has(f"parameter_{field.name}")
 
 
-def test_all_findings_and_reasons_have_words(deals):
+def test_all_findings_and_reasons_have_words(deals, chained):
     cases = [
-        made(deals),
-        made(opened(chain(), sales(SOLD))),
+        deals,
+        chained,
         made(opened([told("A", "rep", [100_000.0] * 6)], sales({"A": [100.0] * 18}))),
         made(opened([told("A", "rep", [60.0] * 5)], sales({"A": [100.0] * 18, "B": [300.0] * 18}))),
         made(opened([told("A", "rep", [10.0, 90, 20, 80, 30, 60])], sales({"A": [100.0] * 18}))),
