@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from salespilot.diagnostics.forecast_accuracy import snapshots
@@ -36,7 +37,10 @@ def _level(ground: Ground, level: str) -> tuple[pd.DataFrame, int | None]:
     before = "naive"
     rows = []
     extra = [source for source in ("statistical",) if source in wide and source not in chain]
-    for source in ["naive", "seasonal", *chain, *extra]:
+    sources = ["naive", "seasonal", *chain, *extra]
+    whole = [source for source in sources if wide[source].notna().all()]
+    together = accuracy(wide, whole, train, lag)
+    for source in sources:
         own = wide.dropna(subset=source)
         if own.empty:
             continue
@@ -46,7 +50,8 @@ def _level(ground: Ground, level: str) -> tuple[pd.DataFrame, int | None]:
             "is_main": level == ground.level,
             "periods": own["ds"].nunique(),
         }
-        row |= dict(accuracy(own, [source], train, lag)[MEASURES].iloc[0])
+        found = together if source in whole else accuracy(own, [source], train, lag)
+        row |= dict(found.loc[source, MEASURES])
         if source in (*chain, *extra):
             row["fva"] = gain(own, source, "naive")["fva"]
             row["fva_seasonal"] = gain(own, source, "seasonal")["fva"]
@@ -72,13 +77,15 @@ def by_horizon(ground: Ground) -> pd.DataFrame:
         judged = ground.judged(days)
         judged = judged[(judged["level"] == ground.level) & (judged["source"] == ground.last)]
         wide = ground.wide(ground.level, judged).dropna(subset=["y", ground.last])
-        wide = wide.dropna(subset="naive") if wide["naive"].notna().any() else wide
+        models = [ground.last, *(["naive"] if wide["naive"].notna().any() else [])]
+        wide = wide.dropna(subset=models)
         if wide.empty:
             continue
         lead = (judged["period_end"] - judged["snapshot_date"]).dt.days.median()
         row: dict[str, Any] = {"horizon_days": days, "days_before_end": int(lead)}
-        row |= dict(accuracy(wide, [ground.last], train, lag)[MEASURES].iloc[0])
-        row["wape_naive"] = accuracy(wide, ["naive"])["wape"].iloc[0]
+        found = accuracy(wide, models, train, lag)
+        row |= dict(found.loc[ground.last, MEASURES])
+        row["wape_naive"] = found["wape"].get("naive", np.nan)
         row["fva"] = row["wape_naive"] - row["wape"]
         error = ((wide[ground.last] - wide["y"]) / wide["y"].where(wide["y"] > 0)).dropna()
         row |= {"error_median": error.median(), "error_low": error.quantile(0.1), "error_high": error.quantile(0.9)}
