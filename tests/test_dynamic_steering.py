@@ -685,7 +685,7 @@ def test_decoys_are_not_flagged(demo, line):
 @pytest.mark.parametrize("variant", TRUTHS.get("variant", []), ids=lambda variant: variant["name"])
 def test_variants(make_demo, variant):
     dataset = Dataset.from_frames(make_demo.frames(7, variant=variant["name"]), as_of=variant.get("as_of", AS_OF))
-    findings = steering.findings(steering.compute(dataset))
+    findings = steering.findings(steering.compute(dataset, thresholds=FEW_ORIGINS))
     assert all(fires(findings, line) for line in variant.get("truth", []))
     assert not any(fires(findings, line) for line in variant.get("decoy", []))
 

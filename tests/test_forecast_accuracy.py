@@ -663,7 +663,16 @@ def test_every_figure_of_the_demo_is_known_or_says_why(demo):
     assert all(figures[name] is not None for name in KEY_FIGURES)
 
 
-TAKEN = ["forecast_snapshots", "sales_lines", "opportunities", "opportunity_events", "stages", "reps", "costs", "customers"]
+TAKEN = [
+    "forecast_snapshots",
+    "sales_lines",
+    "opportunities",
+    "opportunity_events",
+    "stages",
+    "reps",
+    "costs",
+    "customers",
+]
 
 
 @pytest.mark.parametrize("absent", paced(TAKEN, "forecast_snapshots", "sales_lines", "opportunity_events"))

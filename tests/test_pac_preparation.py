@@ -276,10 +276,14 @@ def rules(actions: list[dict], aimed: dict[str, list[str]] | None = None, **tabl
     return one.checks.set_index("rule")
 
 
-def test_ten_rules_three_of_them_sourced():
-    table = rules([action()])
-    assert len(table) == 10
-    assert (table["origin"] == "sourced").sum() == 3
+@pytest.fixture(scope="module")
+def kept() -> pd.DataFrame:
+    return rules([action()])
+
+
+def test_ten_rules_three_of_them_sourced(kept):
+    assert len(kept) == 10
+    assert (kept["origin"] == "sourced").sum() == 3
 
 
 @pytest.mark.parametrize(
@@ -295,8 +299,8 @@ def test_ten_rules_three_of_them_sourced():
         (6, {"hours_planned": 4000.0}, "hours_planned"),
     ],
 )
-def test_a_broken_rule_names_the_field(number, change, lacking):
-    assert rules([action()]).loc[f"pac_rule_{number}", "verdict"] == "kept"
+def test_a_broken_rule_names_the_field(kept, number, change, lacking):
+    assert kept.loc[f"pac_rule_{number}", "verdict"] == "kept"
     broken = rules([action(**change)]).loc[f"pac_rule_{number}"]
     assert broken["verdict"] == "broken"
     assert broken["missing_field"] == lacking

@@ -320,6 +320,14 @@ def opened(now: dict, before: dict | None = None, **tables: pd.DataFrame) -> Dat
 CLIENTS = {f"c{i}": 300.0 for i in range(8)}
 
 
+FEW_POINTS = alignment.Thresholds(large_units=0)
+"""Without the points of the frontier between the scenarios."""
+
+
+def attributed(dataset: Dataset, parameters: alignment.Parameters = alignment.Parameters()) -> alignment.Result:
+    return alignment.compute(dataset, parameters, FEW_POINTS)
+
+
 @pytest.fixture(scope="module")
 def lopsided() -> alignment.Result:
     """Eight alike customers, seven at R1 and one at R2, whose capacities are equal."""
@@ -372,7 +380,7 @@ def test_part_time_ramp_and_arrivals_count_in_capacity():
     reps.loc[2, ["start_date", "ramp_months"]] = [pd.Timestamp("2026-06-15"), 12]
     reps.loc[4, "end_date"] = pd.Timestamp("2026-02-01")
     dataset = opened(CLIENTS, reps=reps, rep_capacity=capacity(R1=7, R2=7, R3=7, GONE=7))
-    made = alignment.compute(dataset).portfolios.set_index("rep_id")["capacity_hours"]
+    made = attributed(dataset).portfolios.set_index("rep_id")["capacity_hours"]
     assert made["R1"] == pytest.approx(840)
     assert made["R2"] == pytest.approx(420)
     assert made["R3"] == pytest.approx(840 * 0.541, rel=0.01)  # half-way up the ramp on average
@@ -382,7 +390,7 @@ def test_part_time_ramp_and_arrivals_count_in_capacity():
 
 def test_an_office_without_customers_is_no_portfolio():
     reps = pd.DataFrame({"rep_id": ["BOSS", "R1", "R2", "IT"], "manager_id": [None, "BOSS", "BOSS", "BOSS"]})
-    made = alignment.compute(
+    made = attributed(
         opened(CLIENTS, reps=reps, customer_assignments=held(dict.fromkeys(CLIENTS, "R1") | {"c7": "R2"}))
     )
     assert sorted(made.portfolios["rep_id"]) == ["R1", "R2"]
@@ -391,7 +399,7 @@ def test_an_office_without_customers_is_no_portfolio():
 def test_groups_are_kept_whole_and_flagged():
     customers = pd.DataFrame({"customer_id": list(CLIENTS), "parent_customer_id": [None, "c0", "c0", *[None] * 5]})
     owner = {"c0": "R1", "c1": "R2", "c2": "R1", "c3": "R1", "c4": "R1", "c5": "R2", "c6": "R2", "c7": "R2"}
-    made = alignment.compute(opened(CLIENTS, reps=salespeople("R1", "R2"), customers=customers,
+    made = attributed(opened(CLIENTS, reps=salespeople("R1", "R2"), customers=customers,
                                     customer_assignments=held(owner), rep_capacity=capacity(R1=7, R2=7)))  # fmt: skip
     after = made.accounts.set_index("customer_id")["balanced_owner_id"]
     assert after[["c0", "c1", "c2"]].nunique() == 1
@@ -406,15 +414,15 @@ def test_locks_bans_and_contractual_sectors():
     dataset = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),
                      rep_capacity=capacity(R1=7, R2=7))  # fmt: skip
     chosen = alignment.Parameters(locks="c0,c1,c2,c3", bans="c6:R2", contractual="R2")
-    made = alignment.compute(dataset, chosen)
+    made = attributed(dataset, chosen)
     after = made.accounts.set_index("customer_id")["balanced_owner_id"]
     assert (after[["c0", "c1", "c2", "c3", "c6"]] == "R1").all()
     assert set(found(made, "T03-R9")) == {"R2"}
     assert found(made, "T03-R9")["R2"].severity is Severity.ALERT
-    assert found(alignment.compute(dataset), "T03-R9") == {}
+    assert found(attributed(dataset), "T03-R9") == {}
     for wrong in ({"locks": "zz"}, {"bans": "c1"}, {"bans": "c1:R9"}, {"rep": "R9"}, {"contractual": "R9"}):
         with pytest.raises(SettingError, match=min(wrong)):
-            alignment.compute(dataset, alignment.Parameters(**wrong))
+            attributed(dataset, alignment.Parameters(**wrong))
 
 
 def test_locks_bans_skills_and_sectors_come_with_the_exports():
@@ -427,7 +435,7 @@ def test_locks_bans_skills_and_sectors_come_with_the_exports():
         excluded_reps=lambda t: t["customer_id"].map({"c6": "r2, R9", "c7": "R2"}),
         required_skill=lambda t: t["customer_id"].map({"c4": "anglais", "c5": "russe"}),
     )
-    made = alignment.compute(opened(CLIENTS, reps=reps, customers=customers, customer_assignments=held(owner),
+    made = attributed(opened(CLIENTS, reps=reps, customers=customers, customer_assignments=held(owner),
                                     rep_capacity=capacity(R1=7, R2=7)))  # fmt: skip
     after = made.accounts.set_index("customer_id")
     assert (after["balanced_owner_id"] == "R1").all()
@@ -442,7 +450,7 @@ def test_too_many_locks_are_reported_with_the_smallest_band():
     owner = dict.fromkeys(CLIENTS, "R1") | {"c7": "R2"}
     dataset = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),
                      rep_capacity=capacity(R1=7, R2=7))  # fmt: skip
-    made = alignment.compute(dataset, alignment.Parameters(locks="c0,c1,c2,c3,c4,c5"))
+    made = attributed(dataset, alignment.Parameters(locks="c0,c1,c2,c3,c4,c5"))
     assert made.key_figures["feasible_band"] == pytest.approx(0.5, rel=1e-3)
     assert made.key_figures["free_band"] == pytest.approx(0.15)
     assert "infeasible_locks" in {f.code for f in alignment.findings(made)}
@@ -453,7 +461,7 @@ def test_an_indivisible_giant_is_reported_with_the_smallest_band():
     dataset = opened({"giant": 5000.0, "x": 300.0, "y": 300.0}, reps=salespeople("R1", "R2"), coverage_policy=policy,
                      customer_assignments=held({"giant": "R1", "x": "R1", "y": "R2"}),
                      rep_capacity=capacity(R1=7, R2=7))  # fmt: skip
-    made = alignment.compute(dataset)
+    made = attributed(dataset)
     hours = made.accounts.set_index("customer_id")["workload_hours"]
     expected = hours["giant"] / (hours.sum() / 2) - 1
     assert made.key_figures["feasible_band"] == pytest.approx(expected, rel=1e-4)
@@ -465,7 +473,7 @@ def test_an_indivisible_giant_is_reported_with_the_smallest_band():
 
 def test_class_a_relations_that_hold_keep_their_contact():
     now = {"a": 2000.0, "falls": 2000.0, "young": 2000.0, "small": 300.0}
-    made = alignment.compute(opened(
+    made = attributed(opened(
         now, now | {"falls": 2500.0}, reps=salespeople("R1", "R2"), rep_capacity=capacity(R1=7, R2=7),
         customer_assignments=pd.concat([held({"a": "R1", "falls": "R1", "small": "R1"}),
                                         held({"young": "R1"}, "2025-06-01")]),
@@ -480,7 +488,7 @@ def test_orphans_are_attached_not_moved():
     reps = salespeople("R1", "R2", "GONE")
     reps.loc[2, "end_date"] = pd.Timestamp("2026-02-01")
     owner = {"c0": "GONE", "c1": "R1", "c2": "R2", "big": "GONE"}
-    made = alignment.compute(opened({"c0": 300.0, "c1": 300.0, "c2": 300.0, "big": 5000.0}, reps=reps,
+    made = attributed(opened({"c0": 300.0, "c1": 300.0, "c2": 300.0, "big": 5000.0}, reps=reps,
                                     customer_assignments=held(owner), rep_capacity=capacity(R1=7, R2=7)))  # fmt: skip
     row = made.scenarios.set_index("scenario").loc["balanced"]
     assert row["attached_count"] == 2
@@ -499,7 +507,7 @@ def test_orphans_are_attached_not_moved():
 def test_nearness_decides_where_nothing_else_does():
     customers = pd.DataFrame({"customer_id": list(CLIENTS), "postcode": ["69001"] * 4 + ["44000"] * 4, "country": "FR"})
     owner = dict(zip(CLIENTS, ["R1", "R2"] * 4, strict=True))
-    made = alignment.compute(opened(CLIENTS, reps=salespeople("R1", "R2", home_postcode=["69003", "44800"]),
+    made = attributed(opened(CLIENTS, reps=salespeople("R1", "R2", home_postcode=["69003", "44800"]),
                                     customers=customers, customer_assignments=held(owner),
                                     rep_capacity=capacity(R1=7, R2=7)))  # fmt: skip
     after = made.accounts.set_index("customer_id")["proximity_owner_id"]
@@ -514,7 +522,7 @@ def test_nearness_decides_where_nothing_else_does():
 
 def test_accounts_without_a_place_are_flagged():
     customers = pd.DataFrame({"customer_id": list(CLIENTS), "lat": [45.0] * 7 + [None], "lon": [4.0] * 7 + [None]})
-    made = alignment.compute(opened(CLIENTS, reps=salespeople("R1", "R2", home_postcode="69003"), customers=customers,
+    made = attributed(opened(CLIENTS, reps=salespeople("R1", "R2", home_postcode="69003"), customers=customers,
                                     customer_assignments=held(dict.fromkeys(CLIENTS, "R1"))))  # fmt: skip
     assert made.unplaced["customer_id"].tolist() == ["c7"]
     assert found(made, "T03-R0")["all"].targets == (("customer", "c7"),)
@@ -526,7 +534,7 @@ def test_prospects_do_not_drown_the_workload():
     customers = pd.DataFrame({"customer_id": [*CLIENTS, *prospects],
                               "status": ["customer"] * 8 + ["prospect"] * 81})  # fmt: skip
     potential = pd.DataFrame({"customer_id": list(prospects), "potential_accessible": list(prospects.values())})
-    made = alignment.compute(opened(
+    made = attributed(opened(
         CLIENTS, reps=salespeople("R1", "R2"), customers=customers, rep_capacity=capacity(R1=7, R2=7),
         customer_potential=potential.assign(valid_from=pd.Timestamp("2026-01-01")),
         customer_assignments=held(dict.fromkeys(CLIENTS, "R1")),
@@ -541,18 +549,18 @@ def test_prospects_do_not_drown_the_workload():
 def test_buyers_whom_nobody_ever_held_stay_outside():
     now = CLIENTS | {"web": 300.0}
     tables = {"reps": salespeople("R1", "R2"), "rep_capacity": capacity(R1=7, R2=7)}
-    made = alignment.compute(opened(now, customer_assignments=held(dict.fromkeys(CLIENTS, "R1")), **tables))
+    made = attributed(opened(now, customer_assignments=held(dict.fromkeys(CLIENTS, "R1")), **tables))
     assert made.reserve["customer_id"].tolist() == ["web"]
     assert {f.code for f in alignment.findings(made)} >= {"house"}
     # where nobody is known to hold anything, everything is to be attributed
-    assert alignment.compute(opened(now, **tables)).scenarios["attached_count"].tolist() == [0, 9, 9]
+    assert attributed(opened(now, **tables)).scenarios["attached_count"].tolist() == [0, 9, 9]
 
 
 def test_skills_by_role():
     now = {"a": 2000.0, "b": 300.0, "c": 20.0, "d": 20.0}
     reps = salespeople("IN", "F")
     reps["role"] = ["inside", "field"]
-    made = alignment.compute(opened(now, reps=reps, rep_capacity=capacity(IN=7, F=7),
+    made = attributed(opened(now, reps=reps, rep_capacity=capacity(IN=7, F=7),
                                     customer_assignments=held(dict.fromkeys(now, "F"))))  # fmt: skip
     after = made.accounts.set_index("customer_id")[
         "proximity_owner_id" if made.map is not None else "balanced_owner_id"
@@ -564,7 +572,7 @@ def test_overload_and_spare_hours():
     owner = dict(zip(CLIENTS, ["R1", "R2"] * 4, strict=True))
     tight = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),
                    rep_capacity=capacity(R1=0.4, R2=0.4))  # fmt: skip
-    made = alignment.compute(tight)
+    made = attributed(tight)
     assert made.key_figures["load_rate"] == pytest.approx(120 / 96)
     finding = found(made, "T03-R1")["all"]
     assert finding.values["missing"] == pytest.approx(24)
@@ -576,7 +584,7 @@ def test_overload_and_spare_hours():
     assert found(made, "T03-R2") == {}
     even = opened(CLIENTS, reps=salespeople("R1", "R2"), customer_assignments=held(owner),
                   rep_capacity=capacity(R1=0.5, R2=0.5))  # fmt: skip
-    calm = alignment.compute(even)
+    calm = attributed(even)
     assert calm.relief is None
     assert found(calm, "T03-R1") == found(calm, "T03-R2") == {}
     assert {f.code for f in alignment.findings(calm)} >= {"balanced_already"}
@@ -612,7 +620,7 @@ def test_conservation(seed):
     n, m = int(rng.integers(2, 25)), int(rng.integers(2, 5))
     codes, reps = [f"c{i}" for i in range(n)], [f"R{i}" for i in range(m)]
     owner = {code: reps[rng.integers(0, m)] for code in codes if rng.random() < 0.9}
-    made = alignment.compute(opened(
+    made = attributed(opened(
         dict(zip(codes, rng.lognormal(6, 2, n), strict=True)), reps=salespeople(*reps),
         customer_assignments=held(owner) if owner else held({codes[0]: reps[0]}),
         rep_capacity=capacity(**{rep: float(rng.uniform(1, 8)) for rep in reps}),
@@ -633,10 +641,6 @@ def test_conservation(seed):
 def demo(demo_client):
     dataset = sp.open(demo_client)
     return dataset, results.of(dataset, alignment.NAME)[0]
-
-
-FEW_POINTS = alignment.Thresholds(large_units=0)
-"""Without the points of the frontier between the scenarios."""
 
 
 TRUTHS = tomllib.loads((ROOT / "data/demo/truths/portfolio_alignment.toml").read_text(encoding="utf-8"))
@@ -752,13 +756,11 @@ def test_a_table_less_is_a_section_less(demo, lost):
 
 
 def test_nobody_and_one():
-    alone = alignment.compute(
-        opened(CLIENTS, reps=salespeople("R1"), customer_assignments=held(dict.fromkeys(CLIENTS, "R1")))
-    )
+    alone = attributed(opened(CLIENTS, reps=salespeople("R1"), customer_assignments=held(dict.fromkeys(CLIENTS, "R1"))))
     assert alone.not_computable["moves"].code == "one_salesperson"
     assert alone.key_figures["workload_hours"] > 0
     gone = salespeople("R1").assign(end_date=pd.Timestamp("2026-01-01"))
-    empty = alignment.compute(opened(CLIENTS, reps=gone))
+    empty = attributed(opened(CLIENTS, reps=gone))
     assert empty.not_computable["load_rate"].code == "no_capacity"
     assert alignment.findings(empty) is not None
 

@@ -297,6 +297,7 @@ def test_lab_copies_a_notebook_once(small):
     assert copy.read_text("utf-8") == "mine"
 
 
+@pytest.mark.slow
 def test_the_guided_tour_runs(demo_client, tmp_path):
     papermill.execute_notebook(
         ROOT / "notebooks" / "explore.ipynb", tmp_path / "out.ipynb", {"client": str(demo_client)}, progress_bar=False

@@ -385,7 +385,7 @@ def histories(draw):
     return rows, changes
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(histories())
 def test_every_bridge_balances_to_the_cent(history):
     rows, changes = history
