@@ -460,7 +460,7 @@ AMOUNTS = st.dictionaries(
 )
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(AMOUNTS, st.dictionaries(st.sampled_from([f"c{i}" for i in range(15)]), st.integers(0, 90_000).map(float)),
        st.sampled_from(["cumshare", "headcount", "bands"]), st.integers(-500, 500), st.randoms())  # fmt: skip
 def test_properties(revenue, worth, mode, loose, random):

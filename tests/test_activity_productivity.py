@@ -696,6 +696,7 @@ def test_empty_tables_are_no_crash(tables):
     spoken(seen({name: frame.iloc[:0] for name, frame in tables.items()} | {"sales_lines": tables["sales_lines"]}))
 
 
+@pytest.mark.slow
 def test_nothing_after_the_day_counts(tables):
     cut = {
         "activities": tables["activities"][
@@ -720,6 +721,7 @@ def test_a_salesperson_shown_is_judged_among_all(tables, whole):
         productivity.compute(dataset, productivity.Parameters(rep="R99"))
 
 
+@pytest.mark.slow
 def test_it_is_the_same_twice(tables, whole):
     again = seen(tables)
     pd.testing.assert_frame_equal(whole.indicators, again.indicators)

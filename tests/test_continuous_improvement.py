@@ -237,6 +237,7 @@ def test_an_action_that_worked_is_adopted_with_its_effect():
     assert (row["before_count"], row["after_count"]) == (26, 9)  # the first month is not whole
 
 
+@pytest.mark.slow
 def test_actions_without_effect_are_rarely_adopted():
     decisions = []
     for dataset in (acted(0.0, seed) for seed in range(12)):

@@ -172,7 +172,7 @@ DAYS = st.integers(0, 120).map(lambda n: pd.Timestamp("2026-01-01") + pd.Timedel
 MOVES = st.lists(st.tuples(DAYS, st.sampled_from(["J1", "J2", "GAG", "PER"])), min_size=1, max_size=6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(MOVES, DAYS)
 def test_no_change_after_the_day_is_seen(moves, day):
     """A log cut at the day gives the same deals as the whole log seen from that day."""

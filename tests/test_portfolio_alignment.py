@@ -686,6 +686,7 @@ def test_demo_scenarios_keep_their_promise(demo):
     assert len(demo[1].segments) <= 8
 
 
+@pytest.mark.slow
 def test_the_same_twice(demo):
     dataset, first = demo
     again = alignment.compute(dataset, thresholds=FEW_POINTS)

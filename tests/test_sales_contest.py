@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pace import paced
 
 from salespilot import results
 from salespilot.conventions import SettingError
@@ -601,7 +602,7 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("table", FULL)
+@pytest.mark.parametrize("table", paced(FULL, "contests", "reps"))
 def test_a_missing_table_takes_away_its_part_only(table):
     result, _ = made("2026-02-28", {name: frame for name, frame in FULL.items() if name != table})
     assert set(KEY_FIGURES) <= set(result.key_figures)
@@ -609,7 +610,10 @@ def test_a_missing_table_takes_away_its_part_only(table):
     assert all(name in result.not_computable for name in lacking), lacking
 
 
-@pytest.mark.parametrize("column", ["margin", "doc_type", "customer_id", "invoice_id", "rep_id_booked"])
+COLUMNS = ["margin", "doc_type", "customer_id", "invoice_id", "rep_id_booked"]
+
+
+@pytest.mark.parametrize("column", paced(COLUMNS, "margin", "rep_id_booked"))
 def test_a_missing_column_takes_away_its_part_only(column):
     result, _ = made("2026-02-28", FULL | {"sales_lines": FULL["sales_lines"].drop(columns=column)})
     lacking = [name for name in KEY_FIGURES if result.key_figures[name] is None]
@@ -692,6 +696,7 @@ def test_every_code_that_a_rule_may_fire_has_words():
 # --- truth of the verdict ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_verdicts_on_simulated_contests():
     """A small run of ``benchmarks/truth.py contests``: 12 people, 24 months, monthly CV 15 %, common shock 3 %."""
     spec = importlib.util.spec_from_file_location("truth", ROOT / "benchmarks" / "truth.py")

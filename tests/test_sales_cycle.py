@@ -649,6 +649,7 @@ def test_a_salesperson_filters_lists_only(demo_client):
         sales_cycle.compute(dataset, Parameters(rep="R99"))
 
 
+@pytest.mark.slow
 def test_nothing_after_the_date_is_seen(demo_client):
     dataset = datasets.open(demo_client)
     earlier = dataset.at(date(2025, 12, 31))
@@ -751,6 +752,7 @@ def test_hardly_any_deal(tables, case):
     sales_cycle.findings(sales_cycle.compute(Dataset.from_frames(frames, as_of=AS_OF)))
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_is_nothing(tables):
     shuffled = {name: frame.sample(frac=1, random_state=3) for name, frame in tables.items()}
     one, two = (sales_cycle.compute(Dataset.from_frames(frames, as_of=AS_OF)) for frames in (tables, shuffled))
