@@ -732,7 +732,9 @@ COLUMNS = ["rep_id", "amount", "created_date", "expected_close_date", "stage_cod
            "closed_date", "next_step_date", "customer_id"]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", paced(product(COLUMNS, [True, False]), ("created_date", True), ("amount", False)))
+@pytest.mark.parametrize(
+    "case", paced(product(COLUMNS, [True, False]), ("created_date", True), ("amount", False)), ids=str
+)
 def test_a_column_removed_does_no_harm(tables, case):
     column, history = case
     frames = dict(tables, opportunities=tables["opportunities"].drop(columns=column))
@@ -743,7 +745,7 @@ def test_a_column_removed_does_no_harm(tables, case):
     assert one.key_figures["deals"] is not None
 
 
-@pytest.mark.parametrize("case", paced(product([0, 1, 2], [True, False]), (0, True), (1, False)))
+@pytest.mark.parametrize("case", paced(product([0, 1, 2], [True, False]), (0, True), (1, False)), ids=str)
 def test_hardly_any_deal(tables, case):
     rows, history = case
     frames = dict(tables, opportunities=tables["opportunities"].head(rows))
