@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -114,25 +115,21 @@ def rate_limits(centre: ArrayLike, trials: ArrayLike, sigmas: float) -> tuple[np
     The limits of a funnel plot: p0 ± σ·√(p0(1−p0)/n), cut at 0 and 1; exact binomial ones where fewer than five
     successes, or failures, are expected. A rate strictly outside is a signal. NaN where there is no trial.
     """
-    from scipy import stats  # slow to load: not before it is needed
-
     p, n = np.broadcast_arrays(np.asarray(centre, dtype=float), np.asarray(trials, dtype=float))
     tail = NormalDist().cdf(-sigmas)
     with np.errstate(divide="ignore", invalid="ignore"):
         half = sigmas * np.sqrt(p * (1 - p) / n)
         exact = (n * p < 5) | (n * (1 - p) < 5)
-        low = np.where(exact, stats.binom.ppf(tail, n, p) / n, p - half)
-        high = np.where(exact, stats.binom.isf(tail, n, p) / n, p + half)
+        low = np.where(exact, scipy.stats.binom.ppf(tail, n, p) / n, p - half)
+        high = np.where(exact, scipy.stats.binom.isf(tail, n, p) / n, p + half)
     seen = n > 0
     return np.where(seen, np.clip(low, 0, 1), np.nan), np.where(seen, np.clip(high, 0, 1), np.nan)
 
 
 def chance_of_rate(successes: ArrayLike, trials: ArrayLike, centre: ArrayLike) -> np.ndarray:
     """Two-sided binomial probability of a rate as far from ``centre`` by chance: twice the smaller tail, at most 1."""
-    from scipy import stats
-
     k, n, p = (np.asarray(x, dtype=float) for x in np.broadcast_arrays(successes, trials, centre))
-    tails = np.minimum(stats.binom.cdf(k, n, p), stats.binom.sf(k - 1, n, p))
+    tails = np.minimum(scipy.stats.binom.cdf(k, n, p), scipy.stats.binom.sf(k - 1, n, p))
     return np.where(n > 0, np.minimum(2 * tails, 1.0), np.nan)
 
 

@@ -264,6 +264,14 @@ def test_the_same_run_again_imports_no_reader_of_data(client):
     assert done.stdout.strip().endswith("index.html")
 
 
+def test_a_run_starts_without_what_takes_seconds_to_load():
+    code = (
+        "import sys, salespilot.report.run\n"
+        "print({'rfc3987_syntax.syntax_helpers', 'scipy.stats', 'scipy.optimize', 'matplotlib'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
 @pytest.mark.usefixtures("drawn")
 def test_progress_for_machines_is_one_object_a_line(client):
     answer = CliRunner().invoke(

@@ -22,7 +22,8 @@ MODULES = (
         "salespilot.page",
         "salespilot.charts",
     ),  # with them pandas, matplotlib and every report of the kit
-    *("salespilot.report.method", "pyarrow.dataset", "holidays.countries", "utilsforecast.losses"),
+    *("salespilot.report.method", "pyarrow.dataset", "scipy.stats", "scipy.optimize"),
+    *("holidays.countries", "utilsforecast.losses"),
     *("narwhals.stable.v2", "narwhals._duckdb.namespace", "narwhals._pandas_like.namespace"),
 )
 """What kernels find imported; the second and third lines are what reports would import when they first need it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 FLOOR = 0.02
 FEW = 4
@@ -81,7 +81,7 @@ class Landing:
             return self.actual + self.rest
         if self.scale is None or self.freedom is None or self.rest == 0:
             return None
-        return self.actual + self.rest * float(np.exp(stats.t.ppf(share, self.freedom) * self.scale))
+        return self.actual + self.rest * float(np.exp(scipy.stats.t.ppf(share, self.freedom) * self.scale))
 
     def probability(self, target: float) -> float | None:
         """The chance to reach a target."""
@@ -91,7 +91,7 @@ class Landing:
             return 0.0
         if self.scale is None or self.freedom is None:
             return None
-        return float(stats.t.sf(np.log((target - self.actual) / self.rest) / self.scale, self.freedom))
+        return float(scipy.stats.t.sf(np.log((target - self.actual) / self.rest) / self.scale, self.freedom))
 
     @property
     def coverage(self) -> float | None:
@@ -311,7 +311,7 @@ def _spread(table: pd.DataFrame, horizon: float, level: float) -> tuple[float | 
     freedom = max(n / horizon, 1.0)
     scale = float(np.sqrt((error**2).mean()))
     others = np.sqrt(np.maximum((error**2).sum() - error**2, 0.0) / (n - 1))
-    half = stats.t.ppf((1 + level) / 2, max((n - 1) / horizon, 1.0)) * others
+    half = scipy.stats.t.ppf((1 + level) / 2, max((n - 1) / horizon, 1.0)) * others
     judged = pd.DataFrame({"slots_back": table["slots_back"], "actual": table["to_date"] + table["true"]})
     judged["forecast"] = table["to_date"] + table["said"]
     judged["low"] = table["to_date"] + table["said"] * np.exp(-half)

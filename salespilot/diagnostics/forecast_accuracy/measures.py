@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 NOUGHT = 1e-9
 
@@ -77,5 +77,5 @@ def gain(frame: pd.DataFrame, model: str, against: str) -> dict[str, float]:
     if scale <= NOUGHT:
         return dict.fromkeys(("fva", "fva_low", "fva_high"), float("nan"))
     share, n = better / scale, len(better)
-    half = stats.t.ppf(0.975, n - 1) * share.std() / np.sqrt(n) if n > 1 else float("nan")
+    half = scipy.stats.t.ppf(0.975, n - 1) * share.std() / np.sqrt(n) if n > 1 else float("nan")
     return {"fva": float(share.mean()), "fva_low": float(share.mean() - half), "fva_high": float(share.mean() + half)}

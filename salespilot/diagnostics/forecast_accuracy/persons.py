@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from salespilot.diagnostics.forecast_accuracy.model import Thresholds
 
@@ -20,7 +20,7 @@ def prone_probability(over: ArrayLike, periods: ArrayLike) -> np.ndarray:
     1 − BetaCDF(0.5; 1 + k, 1 + n − k), from a flat prior; that of under-forecasting is its complement [S63b].
     """
     k, n = np.asarray(over, dtype=float), np.asarray(periods, dtype=float)
-    return np.asarray(stats.beta.sf(0.5, 1 + k, 1 + n - k))
+    return np.asarray(scipy.stats.beta.sf(0.5, 1 + k, 1 + n - k))
 
 
 def biases(errors: pd.DataFrame, small: int, thresholds: Thresholds) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def biases(errors: pd.DataFrame, small: int, thresholds: Thresholds) -> pd.DataF
     spread = np.sqrt(squares * made["n"] / (made["n"] - 1).where(made["n"] > 1)) / made["actual"]
     spread = spread.clip(lower=LEAST_SPREAD).where(made["n"] >= small)
     made["bias"] = bias.where(made["n"] >= small)
-    half = stats.t.ppf(0.975, (made["n"] - 1).clip(lower=1)) * spread
+    half = scipy.stats.t.ppf(0.975, (made["n"] - 1).clip(lower=1)) * spread
     made["bias_low"], made["bias_high"] = made["bias"] - half, made["bias"] + half
     made["bias_shrunk"] = shrunk(made["bias"], spread, thresholds.prior_spread)
     made["over_probability"] = np.where(made["n"] > 0, prone_probability(made["over_count"], made["off_count"]), np.nan)

@@ -25,8 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+import scipy
 
 from salespilot.diagnostics.portfolio_alignment import search
 from salespilot.diagnostics.portfolio_alignment.search import Balance, excess, sums, value
@@ -128,7 +127,7 @@ class Relaxation:
 
     value: float
     bound: float
-    parts: sparse.csr_matrix
+    parts: scipy.sparse.csr_matrix
     reduced: np.ndarray
 
 
@@ -142,7 +141,7 @@ def relax(cost: np.ndarray, balances: Sequence[Balance]) -> Relaxation:
     for _ in range(ROUNDS):
         units, people = np.nonzero(chosen)
         rows, target, bounds, prices = _program(cost, balances, units, people)
-        answer = linprog(
+        answer = scipy.optimize.linprog(
             np.concatenate([cost[units, people], prices]), A_eq=rows, b_eq=target, bounds=bounds, method="highs"
         )
         if answer.x is None:
@@ -150,7 +149,7 @@ def relax(cost: np.ndarray, balances: Sequence[Balance]) -> Relaxation:
         dual = np.asarray(answer.eqlin.marginals)[n:].reshape(len(balances), m)
         reduced, bound = _lagrangian(cost, balances, dual)
         best_bound = max(best_bound, bound)
-        parts = sparse.csr_matrix((answer.x[: len(units)], (units, people)), shape=(n, m))
+        parts = scipy.sparse.csr_matrix((answer.x[: len(units)], (units, people)), shape=(n, m))
         best = Relaxation(float(answer.fun), best_bound, parts, reduced)
         if answer.fun - best_bound <= BOUND_GAP * max(abs(answer.fun), TINY):
             break
@@ -181,18 +180,18 @@ def smallest_band(
         return found, owner
     units, people = np.nonzero(allowed)
     pair = np.arange(len(units))
-    one = sparse.csr_matrix((np.ones(len(units)), (units, pair)), shape=(n, len(units) + 1))
-    held = sparse.csr_matrix((amounts[units] / targets[people], (people, pair)), shape=(m, len(units)))
-    above = sparse.hstack([held, -np.ones((m, 1))]).tocsr()
-    below = sparse.hstack([held, np.ones((m, 1))]).tocsr()
-    answer = milp(
+    one = scipy.sparse.csr_matrix((np.ones(len(units)), (units, pair)), shape=(n, len(units) + 1))
+    held = scipy.sparse.csr_matrix((amounts[units] / targets[people], (people, pair)), shape=(m, len(units)))
+    above = scipy.sparse.hstack([held, -np.ones((m, 1))]).tocsr()
+    below = scipy.sparse.hstack([held, np.ones((m, 1))]).tocsr()
+    answer = scipy.optimize.milp(
         np.append(np.zeros(len(units)), 1.0),
         integrality=np.append(np.ones(len(units)), 0),
-        bounds=Bounds(0, np.append(np.ones(len(units)), np.inf)),
+        bounds=scipy.optimize.Bounds(0, np.append(np.ones(len(units)), np.inf)),
         constraints=[
-            LinearConstraint(one, 1, 1),
-            LinearConstraint(above, -np.inf, 1),
-            LinearConstraint(below, 1, np.inf),
+            scipy.optimize.LinearConstraint(one, 1, 1),
+            scipy.optimize.LinearConstraint(above, -np.inf, 1),
+            scipy.optimize.LinearConstraint(below, 1, np.inf),
         ],
         options={"node_limit": EXACT_NODES},
     )
@@ -216,7 +215,7 @@ def _priced(balance: Balance, cost: np.ndarray) -> Balance:
 
 def _program(
     cost: np.ndarray, balances: Sequence[Balance], units: np.ndarray, people: np.ndarray
-) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[scipy.sparse.csr_matrix, np.ndarray, np.ndarray, np.ndarray]:
     """Rows, right-hand sides, bounds, and prices of the deviations, for the given pairs.
 
     Rows: one a unit (its parts make one), then one a balance and salesperson: share held − above + below = 1, where
@@ -243,7 +242,7 @@ def _program(
             price = balance.deviation_price + (balance.outside_price if outside else 0.0)
             prices.append(np.full(m, price if np.isfinite(price) else 0.0))
     shape = (n + len(balances) * m, pairs + 4 * m * len(balances))
-    rows = sparse.csr_matrix((np.concatenate(entry), (np.concatenate(row), np.concatenate(column))), shape=shape)
+    rows = scipy.sparse.csr_matrix((np.concatenate(entry), (np.concatenate(row), np.concatenate(column))), shape=shape)
     return rows, np.ones(shape[0]), np.vstack(bounds), np.concatenate(prices) if prices else np.zeros(0)
 
 
@@ -273,11 +272,11 @@ def _decided(
     cost: np.ndarray, balances: Sequence[Balance], units: np.ndarray, people: np.ndarray, gap: float, nodes: int
 ) -> tuple[np.ndarray | None, float]:
     rows, target, bounds, prices = _program(cost, balances, units, people)
-    answer = milp(
+    answer = scipy.optimize.milp(
         np.concatenate([cost[units, people], prices]),
         integrality=np.concatenate([np.ones(len(units)), np.zeros(len(prices))]),
-        bounds=Bounds(bounds[:, 0], bounds[:, 1]),
-        constraints=LinearConstraint(rows, target, target),
+        bounds=scipy.optimize.Bounds(bounds[:, 0], bounds[:, 1]),
+        constraints=scipy.optimize.LinearConstraint(rows, target, target),
         options={"mip_rel_gap": gap, "node_limit": nodes},
     )
     if answer.x is None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.optimize import least_squares
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def fitted(calls: ArrayLike, sales: ArrayLike) -> Curve | None:
         none, extra, shape, growth = free
         return np.asarray(growth * Curve(none, 1 + extra, shape, extra / (1 - none)).at(x) - y)
 
-    answer = least_squares(
+    answer = scipy.optimize.least_squares(
         residuals, [0.5, 0.5, 1.5, max(float(np.median(y)), 0.01)], bounds=([0, 0.01, 0.5, 0.01], [0.99, 5, 6, 10])
     )
     none, extra, shape, _ = (float(value) for value in answer.x)
@@ -73,7 +72,9 @@ def fitted(calls: ArrayLike, sales: ArrayLike) -> Curve | None:
     left = float((answer.fun**2).sum())
     freedom = len(x) - 4
     ratio = (flat - left) / 3 / (left / freedom) if left > 0 and freedom > 0 else np.inf
-    return Curve(none, 1 + extra, shape, extra / (1 - none), "history", len(x), float(stats.f.sf(ratio, 3, freedom)))
+    return Curve(
+        none, 1 + extra, shape, extra / (1 - none), "history", len(x), float(scipy.stats.f.sf(ratio, 3, freedom))
+    )
 
 
 def allocate(

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
+import scipy
 
 from salespilot.diagnostics.portfolio_review.flags import flags
 from salespilot.diagnostics.portfolio_review.result import Result
@@ -196,10 +197,8 @@ class _Judge:
 
     def dormant(self) -> Iterable[Finding]:
         """R4: dormant, and once worth half of the customers who buy."""
-        from scipy import stats  # half a second to load, for who judges and not for who only measures
-
         table = self.customers["order_probability"].dropna()
-        alarms = stats.false_discovery_control(table.to_numpy()) if len(table) else table.to_numpy()
+        alarms = scipy.stats.false_discovery_control(table.to_numpy()) if len(table) else table.to_numpy()
         sure = set(table.index[alarms <= self.thresholds.false_alarm_share])
         for row in self._rows("dormant", by="past_revenue"):
             has_rhythm = pd.notna(row.mean_gap_days)
@@ -309,8 +308,6 @@ class _Judge:
 
     def uncovered(self) -> Iterable[Finding]:
         """R8: too many customers of one portfolio without any contact."""
-        from scipy import stats
-
         table = self.result.grounds.people
         if table is None or (self.result.grounds.activity_years or 0.0) < ENOUGH_YEARS:
             return
@@ -318,8 +315,8 @@ class _Judge:
         table = table[table["is_logging"] & table["no_contact_share"].notna()]
         if table.empty:
             return
-        chance = stats.binom.sf(table["no_contact_count"] - 1, table["customer_count"], limit)
-        sure = stats.false_discovery_control(chance) <= self.thresholds.false_alarm_share
+        chance = scipy.stats.binom.sf(table["no_contact_count"] - 1, table["customer_count"], limit)
+        sure = scipy.stats.false_discovery_control(chance) <= self.thresholds.false_alarm_share
         table = table.assign(is_sure=sure)
         table = table[(table["no_contact_share"] > limit) & (table["no_contact_shrunk"] > limit)]
         for row in _rows(table):

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from salespilot.dataset import month_end, month_start
 from salespilot.diagnostics.sales_contest.choice import shifted
@@ -51,7 +51,9 @@ class Effect:
     @property
     def probability(self) -> float:
         """The chance of such an effect, or a greater one, where there is none: one-sided t test."""
-        return float(stats.t.sf(self.ratio / self.error, self.freedom)) if self.error > 0 else float(self.ratio <= 0)
+        return (
+            float(scipy.stats.t.sf(self.ratio / self.error, self.freedom)) if self.error > 0 else float(self.ratio <= 0)
+        )
 
     def phase(self, *kinds: str) -> tuple[float, float]:
         """Sold and expected in the slots of some kinds."""
@@ -69,13 +71,13 @@ class Effect:
         actual, expected = self.phase("during")
         kinds = self.slots["kind"].value_counts()
         fewer = (len(self.slots) - kinds.get("rest", 0)) / kinds["during"]  # fewer slots are known less well
-        half = float(stats.t.ppf(1 - level, self.freedom)) * self.error * float(np.sqrt(fewer))
+        half = float(scipy.stats.t.ppf(1 - level, self.freedom)) * self.error * float(np.sqrt(fewer))
         return bool(np.log(actual / expected) > half)
 
     def bound(self, level: float) -> tuple[float, float]:
         """The interval of the net effect in money that leaves out ``level`` of the chances on each side."""
         actual, expected = self.phase("pre", "during", "post")
-        half = float(stats.t.ppf(1 - level, self.freedom)) * self.error
+        half = float(scipy.stats.t.ppf(1 - level, self.freedom)) * self.error
         return actual - expected * float(np.exp(half)), actual - expected * float(np.exp(-half))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import lil_matrix
+import scipy
 
 from salespilot.plans.pac_preparation.model import Thresholds
 
@@ -50,7 +49,7 @@ def _solved(
     reps = list(by_rep)
     count = len(able)
     rows = count + len(cells) + len(reps) + 1
-    matrix = lil_matrix((rows, count + len(uses)))
+    matrix = scipy.sparse.lil_matrix((rows, count + len(uses)))
     low, high = np.full(rows, -np.inf), np.zeros(rows)
     hours = able["hours_planned"].to_numpy(dtype=float)
     matrix[np.arange(count), np.arange(count)] = -hours  # the hours laid on the months are those of the action
@@ -67,9 +66,9 @@ def _solved(
     worth = able["value_hour"].to_numpy(dtype=float) * hours
     goal = np.concatenate([-worth, np.zeros(len(uses))])
     whole = np.concatenate([np.ones(count), np.zeros(len(uses))])
-    bounds = Bounds(0.0, np.concatenate([np.ones(count), np.full(len(uses), np.inf)]))
-    found = milp(
-        goal, constraints=LinearConstraint(matrix.tocsc(), low, high), integrality=whole, bounds=bounds,
+    bounds = scipy.optimize.Bounds(0.0, np.concatenate([np.ones(count), np.full(len(uses), np.inf)]))
+    found = scipy.optimize.milp(
+        goal, constraints=scipy.optimize.LinearConstraint(matrix.tocsc(), low, high), integrality=whole, bounds=bounds,
         options={"time_limit": 20.0, "mip_rel_gap": 1e-4},
     )  # fmt: skip
     laid = np.zeros(len(cells))
