@@ -324,3 +324,13 @@ def test_real_chinook_has_its_models(real_data):
     seen = layout(path, {"model": "chinook.invoice"})
     assert "fields.customer" in seen.headers
     assert len(sample(path, seen, 1000)) == 412
+
+
+def test_a_shorter_table_beside_another_is_told_apart(tmp_path):
+    rows = [f"F{n};A{n % 3};{n},50;;{f'A{n};Zara' if n < 3 else ';'}" for n in range(9)]
+    path = tmp_path / "v.csv"
+    path.write_text("Facture;Client;Montant HT;;Client;Commercial\n" + "\n".join(rows))
+    assert layout(path, {}).headers[4:] == ("Client_2 (table 2)", "Commercial (table 2)")
+    noted = [f"F{n};A{n % 3};{n},50;;{'to check' if n % 4 == 1 else ''}" for n in range(9)]
+    path.write_text("Facture;Client;Montant HT;;Note\n" + "\n".join(noted))
+    assert layout(path, {}).headers[4] == "Note"

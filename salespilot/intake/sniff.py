@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import pyarrow.parquet
@@ -33,6 +33,7 @@ from salespilot.intake.text import HEADER_WITHIN, Rows, dialect, encoding_of, fi
 
 __all__ = ["Layout", "SniffError", "layout", "layouts", "models", "sample"]
 
+SAME_TABLE = 0.8  # of the rows of the longest table: with fewer, columns behind an empty one are another table's
 JSON_ROWS = 1000  # records whose keys make the headers
 
 
@@ -152,7 +153,25 @@ def _headers(rows: Rows, header_row: int) -> tuple[str, ...]:
     width = max(len(found), widths.most_common(1)[0][0] if widths else 0)
     while width > len(found) and not any(len(c) >= width and c[width - 1].strip() for c in data):
         width -= 1
-    return _unique([*found, *[""] * (width - len(found))])
+    return _apart(_unique([*found, *[""] * (width - len(found))]), data)
+
+
+def _apart(headers: tuple[str, ...], data: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The headers, those of a shorter table beside the longest one, behind an empty column, marked "(table 2)".
+
+    A column that is filled here and there is a part of the longest table, not one of its own.
+    """
+    columns = [[index < len(cells) and bool(cells[index].strip()) for cells in data] for index in range(len(headers))]
+    is_blank = [header == f"column_{n}" and not any(columns[n - 1]) for n, header in enumerate(headers, start=1)]
+    blocks = [list(block) for blank, block in groupby(range(len(headers)), is_blank.__getitem__) if not blank]
+    filled = [[any(cells) for cells in zip(*(columns[index] for index in block), strict=True)] for block in blocks]
+    sizes = [sum(rows) for rows in filled]
+    made = list(headers)
+    for number, (block, rows, size) in enumerate(zip(blocks, filled, sizes, strict=True), start=1):
+        if size < SAME_TABLE * max(sizes) and all(rows[:size]):
+            for index in block:
+                made[index] = f"{headers[index]} (table {number})"
+    return tuple(made)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
