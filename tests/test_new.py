@@ -344,3 +344,10 @@ def test_sheets_of_one_workbook_are_read_and_a_pivot_of_them_is_not(tmp_path):
     }
     assert "not read: sheet TCD of ventes.xlsx" in report
     assert pd.read_parquet(read(client).tables["sales_lines"])["amount_net"].sum() == Decimal("61.0")
+
+
+def test_a_header_whose_values_are_not_the_columns_is_named(tmp_path):
+    path = tmp_path / "ventes.csv"
+    path.write_text("Date facture;Client;CA HT\n31/01/2025;Acme;12,5 (milliers)\n", encoding="utf-8")
+    report = new(tmp_path / "c", [path])
+    assert "needed: CA HT is called so, but holds 12,5 (milliers)" in report

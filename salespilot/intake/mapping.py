@@ -64,6 +64,7 @@ class Proposal:
     ``table``    the standard table; None when none fits (``remark`` says why)
     ``columns``  standard column -> Match, in the order of the model
     ``missing``  columns without which the table is of no use, and that no header gives
+    ``refused``  missing column -> the header that is called so, whose values cannot be the column's
     ``values``   category -> value of the export -> standard value
     ``unused``   headers that no column uses
     ``wide``     headers that are months: the figures lie side by side, and ``sql`` makes rows of them
@@ -74,6 +75,7 @@ class Proposal:
     table: str | None
     columns: Mapping[str, Match] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
@@ -181,11 +183,14 @@ def _complete(
     if not set(needed_columns(table)) - set(columns) - set(synonyms().assumed[table.name]):
         for column, (source, why) in synonyms().assumed[table.name].items():
             columns.setdefault(column, Match(source, "doubtful", "", why, is_expression=True))
+    missing = tuple(c for c in needed_columns(table) if c not in columns or columns[c].is_dangerous)
+    called = {s.words: c for c in missing for s in synonyms().columns[table.name][c] if s.rank < 2}
     used = {word for m in columns.values() for word in (_SQL_NAME.findall(m.source) if m.is_expression else [m.source])}
     return Proposal(
         table.name,
         {c: columns[c] for c in table.column_names if c in columns},
-        tuple(c for c in needed_columns(table) if c not in columns or columns[c].is_dangerous),
+        missing,
+        {called[fold(h)]: h for h in headers if fold(h) in called and filled(h, samples)},
         values,
         tuple(h for h in headers if h not in used and identifier(h) not in used),
         states=states,

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from salespilot.client import FILE, ClientError
-from salespilot.intake.computed import Match, identifier
+from salespilot.intake.computed import Match, example_of, identifier
 from salespilot.intake.files import workbook
 from salespilot.intake.mapping import Proposal, propose
 from salespilot.intake.presets import PresetError
@@ -364,7 +364,9 @@ def _told(folder: Path, export: Export, proposal: Proposal, order: str | None) -
                 source, example = _plain(match.source, 60), _plain(match.sample, 30)
                 lines.append(f"  {word:<9} {column:<22} {source:<32} {example!r}{off}{why}")
     for column in proposal.missing:
-        lines.append(f"  missing   {column:<22} needed, and no header gives it")
+        header = proposal.refused.get(column)
+        said = f"{header} is called so, but holds {example_of(header, export.rows)}" if header else "no header gives it"
+        lines.append(f"  missing   {column:<22} needed: {_plain(said, 100)}")
     for column, value in _undecided(export, proposal).items():
         answer = f"{order}, as in the other exports" if order else f"see {FILE}"
         lines.append(f"  doubtful  {column:<22} day or month first? {_plain(value, 30)!r} does not tell: {answer}")
