@@ -689,14 +689,16 @@ def test_a_glob_that_finds_nothing_blocks_its_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", paced([150, 1500, 2990], 150))
-def test_a_quote_that_never_closes_swallows_no_row(tmp_path: Path, place: int) -> None:
+def test_a_quote_that_never_closes_swallows_no_row(tmp_path: Path, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "RUN_ROWS", 1000)
     lines = [f"F{n};{n % 28 + 1:02d}/05/2025;C1;{n},50" for n in range(3000)]
     lines[place] = lines[place].replace("C1", '"C1')
     made = take(client(tmp_path, a__csv="\n".join(["Facture;Date;Client;Montant", *lines]) + "\n"))
     assert made.counts[0].rows_kept == 3000
 
 
-def test_a_cell_of_several_lines_stays_one_cell(tmp_path: Path) -> None:
+def test_a_cell_of_several_lines_stays_one_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "RUN_ROWS", 200)
     note = '"Machine; livrée, posée\npuis reprise; à revoir"'
     lines = [f"F{n};{n % 28 + 1:02d}/05/2025;{note};{n},50" for n in range(500)]
     made = take(client(tmp_path, a__csv="\n".join(["Facture;Date;Client;Montant", *lines]) + "\n"))
