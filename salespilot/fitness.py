@@ -126,22 +126,11 @@ CONTROL, ORPHANS = "control_gap", "orphan_keys"
 SIDE_LINKS = frozenset({"parent_customer_id", "delivery_customer_id"})
 """Links on which no revenue is shared out: unknown codes there weaken, however many."""
 
-SETTLED_BY_CONSULTANT = frozenset(
-    {
-        "ambiguous_dates",
-        "ambiguous_numbers",
-        "conflicting_dates",
-        "correction_unmatched",
-        "duplicate_lines",
-        "key_unmapped",
-        "no_file",
-        "decimal_from_neighbour",
-        "mixed_decimals",
-        "order_from_neighbour",
-        "read_as_percent",
-        "unknown_values",
-    }
-)
+SETTLED_BY_CONSULTANT = frozenset((
+    "ambiguous_dates", "ambiguous_numbers", "conflicting_dates", "correction_unmatched", "duplicate_lines",
+    "key_unmapped", "no_file", "no_sales_counted", "decimal_from_neighbour", "mixed_decimals",
+    "order_from_neighbour", "read_as_percent", "unknown_values",
+))  # fmt: skip
 """Issues that a line of client.toml settles; the others go to whoever keeps the table."""
 
 

@@ -627,6 +627,17 @@ def test_credit_notes_are_told_by_sign_or_by_a_leading_c(tmp_path: Path) -> None
     assert rows(made, "count(*) filter (doc_type = 'credit_note')") == [(1,)]
 
 
+def test_drafts_count_aloud_until_the_line_that_leaves_them_out(tmp_path: Path) -> None:
+    head = "Facture;Date;Client;Montant;Statut facture\n"
+    lines = "F1;31/01/2024;A;10,5;Payée\nF2;31/01/2024;A;4,5;Brouillon\nF3;31/01/2024;B;2;ANNULÉE\nTotal;;;17;\n"
+    made = take(client(tmp_path, a__csv=head + lines))
+    found = issue(made, "no_sales_counted")
+    assert (found.count, found.amount, found.examples) == (2, 6.5, ("ANNULÉE", "Brouillon"))
+    made = take(client(tmp_path, LINES.replace("[source.columns]", found.values["remedy"] + "\n[source.columns]")))
+    assert rows(made, "invoice_id, amount_net") == [("F1", Decimal("10.5000"))]
+    assert "no_sales_counted" not in codes(made)
+
+
 def test_sales_to_the_own_group_are_set_aside(tmp_path: Path) -> None:
     toml = LINES.replace("*.csv", "lines.csv") + (
         '[[source]]\ntable = "customers"\nfiles = ["clients.csv"]\n'

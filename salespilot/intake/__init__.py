@@ -18,7 +18,7 @@ import duckdb
 
 from salespilot import embedded
 from salespilot.client import Client
-from salespilot.intake import cache, checks, corrections, events, keys, rejects, signs, snapshots, typing
+from salespilot.intake import cache, checks, corrections, drafts, events, keys, rejects, signs, snapshots, typing
 from salespilot.intake.assemble import Assembly, Part, ordered
 from salespilot.intake.conserve import sift
 from salespilot.intake.gather import Feed, Gathered, Progress, Reader, resolve
@@ -102,6 +102,7 @@ def _read(
         rebuilt = False
         for table, assembly in assemblies.items():
             signs.settle(assembly)
+            drafts.tell(assembly)
             events.settle(assembly, client.sources)
             keys.settle(assembly)
             rebuilt = snapshots.settle(assembly, events.LOG in assemblies) or rebuilt

@@ -43,6 +43,7 @@ credit_sign_negated        columns                          count credit notes, 
 credit_sign_mixed          -                                count positive credit notes among negative ones, as they are
 history_rebuilt            lists, day, last_date            count changes found between dated lists of deals
 deals_left_out             share, opportunity_id            count open deals that the later lists no longer hold
+no_sales_counted           header, remedy                   count rows that the export calls drafts or cancelled
 other_fields               -                                count changes of fields that no report follows, set aside
 correction_applied         key, old, new, reason            one value of corrections.csv
 correction_unmatched       key, new, line                   no row has this key

@@ -150,6 +150,7 @@ class Reader:
                 views.append(name)
         try:
             described = connection.execute(f"describe {feed.source.sql}").fetchall()
+            described = [row for row in described if row[0] != "_record"]  # of the views: a query may order by it
             chosen = ", ".join(_as_text(row[0], row[1]) for row in described)
             reader = connection.sql(f"select {chosen} from ({feed.source.sql})").to_arrow_reader(20_000)
         except duckdb.Error as error:
