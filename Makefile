@@ -12,7 +12,7 @@ test: $(VENV)/ready lint
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/scale
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 lint: $(VENV)/ready
 	$(BIN)/pre-commit run --all-files
