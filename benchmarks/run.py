@@ -73,7 +73,7 @@ print("cpu", time.process_time() - begun)
 REPORT = """
 from pathlib import Path
 from salespilot.report.run import run
-made = run({folder!r}, ["portfolio_review"], formats=("html",))
+made = run({folder!r}, ["portfolio_review"], formats=("html",), force=True)
 assert made.entries[0].state == "done", made.entries[0].reason
 assert made.entries[0].files["html"].read_text(encoding="utf-8").count("<figure") >= 5
 """
