@@ -54,7 +54,8 @@ def method(dataset: Dataset, name: str | None, parameters: Any, book: Phrasebook
 
 
 def _subsection(heading: str, rows: dict[str, str]) -> list[str]:
-    return [markup.element("h3", markup.text(heading)), markup.pairs(rows)] if rows else []
+    whole = markup.element("h3", markup.text(heading)) + markup.pairs(rows)
+    return [markup.element("div", whole, "sp-whole")] if rows else []
 
 
 def _settings(holder: Any, kind: str, book: Phrasebook) -> dict[str, str]:
