@@ -105,7 +105,7 @@ def status_of_stage(match: Match, translated: Mapping[str, str]) -> Match:
     cases = [
         f"when {identifier(match.source)} in ({_listed(stages)}) then '{status}'"
         for status in ("won", "lost", "cancelled")
-        if (stages := [stage for stage, meaning in translated.items() if meaning == status])
+        if (stages := [stage for stage, standard in translated.items() if standard == status])
     ]
     return replace(
         match,

@@ -59,7 +59,7 @@ def query(found: Mapping[str, date], label: str, month: str, figure: str) -> str
     places = ",\n        ".join(f"{identifier(header)} as '{_day(day, month)}'" for header, day in found.items())
     label = identifier(label)
     return (
-        f"\nselect * exclude (_record)\nfrom (unpivot {{export}} on\n        {places}\n"
+        f"\nselect *\nfrom (unpivot {{export}} on\n        {places}\n"
         f"    into name {month} value {figure})\n"
         f"where {figure} <> '' and {label} <> '' and not regexp_matches({label}, '{_TOTAL}')\n"
     )

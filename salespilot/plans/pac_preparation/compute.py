@@ -258,10 +258,11 @@ def _follow(
     names = dataset.names("reps")
     if plan.actions.empty:
         none = absent("actions") if not dataset.has("actions") else Reason("no_decided_action")
-        wanted: tuple[str, ...] = ("checks", "missing", "progress", "impacts", "rules_passed", "execution_rate")
-        wanted += ("actions_due", "actions_late", "judged_count", "effective_count")
-        wanted += () if dataset.has("actions") else ("unowned",)
-        missing |= dict.fromkeys((*wanted, "measured_impact", "measured_impact_low", "measured_impact_high"), none)
+        wanted = [
+            "checks", "missing", "progress", "impacts", "rules_passed", "execution_rate", "actions_due", "actions_late",
+            "judged_count", "effective_count", "measured_impact", "measured_impact_low", "measured_impact_high",
+        ]  # fmt: skip
+        missing |= dict.fromkeys(wanted if dataset.has("actions") else [*wanted, "unowned"], none)
         return
     ten, lacking = checks.checked(dataset, plan, thresholds)
     frames |= {"checks": ten, "missing": lacking}
