@@ -633,6 +633,8 @@ def test_drafts_count_aloud_until_the_line_that_leaves_them_out(tmp_path: Path) 
     made = take(client(tmp_path, a__csv=head + lines))
     found = issue(made, "no_sales_counted")
     assert (found.count, found.amount, found.examples) == (2, 6.5, ("ANNULÉE", "Brouillon"))
+    sold = LINES.replace('"Montant"', """ "case when \\\"Statut facture\\\" = 'Payée' then Montant end" """)
+    assert "no_sales_counted" not in codes(take(client(tmp_path, sold)))
     made = take(client(tmp_path, LINES.replace("[source.columns]", found.values["remedy"] + "\n[source.columns]")))
     assert rows(made, "invoice_id, amount_net") == [("F1", Decimal("10.5000"))]
     assert "no_sales_counted" not in codes(made)

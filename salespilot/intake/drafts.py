@@ -15,7 +15,7 @@ NO_SALES = frozenset(
 
 
 def tell(assembly: Assembly) -> None:
-    """Add the issue ``no_sales_counted`` for each column of an export that says so of rows that are kept."""
+    """Add the issue ``no_sales_counted`` for each column of an export that says so of rows with an amount."""
     if assembly.table.name == "sales_lines":
         for part in assembly.parts:
             read = {plan.source for plan in part.reading.plans}
@@ -33,7 +33,7 @@ def _tell(assembly: Assembly, part: Part, header: str) -> None:
     amount = next((p.typed for p in part.reading.plans if p.column.name == assembly.table.money_column), "null")
     count, total = assembly.fetch(
         f"select count(*), sum({amount}) from {part.relation.view} r {joined(part.reading.plans)}"
-        f" where {part.sifted.keeps} and {in_list(cell, words)}"
+        f" where {part.sifted.keeps} and {in_list(cell, words)} and {amount} is not null"
     )[0]
     if not count:
         return
