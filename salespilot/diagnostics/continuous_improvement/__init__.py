@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from salespilot.conventions import SettingError
-from salespilot.dataset import Dataset
+from salespilot.dataset import Dataset, Window
 from salespilot.diagnostics.continuous_improvement import changes, judge, series, verdicts
 from salespilot.diagnostics.continuous_improvement.model import NAME, Parameters, Result, Thresholds
 from salespilot.diagnostics.continuous_improvement.pillars import pillars
@@ -128,9 +128,9 @@ def _cause(told: pd.DataFrame, listed: pd.DataFrame) -> pd.Series:
 
 
 def _ledger(
-    dataset: Dataset, listed: pd.DataFrame, panel: pd.DataFrame, window: object, thresholds: Thresholds
+    dataset: Dataset, listed: pd.DataFrame, panel: pd.DataFrame, window: Window, thresholds: Thresholds
 ) -> pd.DataFrame:
-    ledger = changes.measured(dataset, listed, panel, window, thresholds)  # type: ignore[arg-type]
+    ledger = changes.measured(dataset, listed, panel, window, thresholds)
     if ledger.empty:
         return ledger
     year = panel[(panel["indicator"] == "revenue_per_day") & (panel["scope_kind"] == "company")]
